@@ -1,0 +1,3 @@
+//! The command line: commands, flags, environment names; one file for each command.
+//!
+//! Called by `main` alone.

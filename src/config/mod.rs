@@ -1,0 +1,159 @@
+//! The validated configuration: plain data, with no strings left to parse.
+//!
+//! `file` reads the YAML with its positions, `merge` puts flags over environment over file, `reload` reads anew.
+//! Each part of the program takes its own section, never the whole.
+
+use crate::job::{JobId, Labels};
+use crate::secret::Secret;
+use std::path::PathBuf;
+use std::time::Duration;
+use url::Url;
+
+/// Everything that the configuration file says, merged with environment and flags. Replaced whole on a reload.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How to reach the Grid API.
+    pub grid: GridConfig,
+    /// When and how fast to poll.
+    pub poll: PollConfig,
+    /// What bounds memory.
+    pub limits: Limits,
+    /// The jobs of the file, of `--job` and of `GRID_JOBS`, each once, in that order.
+    pub jobs: Vec<JobSpec>,
+    /// How long an ended job that no configuration names stays published.
+    pub retention: Duration,
+}
+
+/// How to reach the Grid API (`grid:`).
+#[derive(Clone, Debug)]
+pub struct GridConfig {
+    /// Scheme, host and path under which the API lies; no query, no fragment, no user, no slash at its end.
+    pub base_url: Url,
+    /// The API token's id: the user of HTTP Basic.
+    pub client_id: CredentialSource,
+    /// The API token's secret: the password of HTTP Basic.
+    pub client_secret: CredentialSource,
+    /// Until a connection stands, TLS included.
+    pub connect_timeout: Duration,
+    /// Until the head of the answer is there.
+    pub timeout: Duration,
+    /// Between two pieces of the body.
+    pub read_idle_timeout: Duration,
+    /// Of a whole answer.
+    pub max_duration: Duration,
+    /// The most bytes of a body, unpacked.
+    pub max_response_bytes: u64,
+    /// TLS towards the API.
+    pub tls: TlsConfig,
+    /// An HTTP proxy for all requests. Its user and password, if any, are in the URL: never print it whole.
+    pub proxy_url: Option<Url>,
+}
+
+/// Where a credential comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialSource {
+    /// Given in the environment or the file. The text says where, for `check-config`.
+    Value {
+        /// The credential.
+        value: Secret,
+        /// `grid.client_id of grid.yml`, `GRID_CLIENT_SECRET`.
+        origin: String,
+    },
+    /// In a file, which is read again when it changes. White space at its end is not part of it.
+    File(PathBuf),
+}
+
+/// TLS towards the API (`grid.tls_config`), as in Prometheus.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// Authorities that are trusted instead of the system's (PEM).
+    pub ca_file: Option<PathBuf>,
+    /// Our certificate (PEM) and its key; both or none.
+    pub client_certificate: Option<ClientCertificate>,
+    /// The name that the server's certificate must have, if not the URL's host.
+    pub server_name: Option<String>,
+    /// Accept any certificate. Warned of at every start.
+    pub insecure_skip_verify: bool,
+}
+
+/// A certificate to show to the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate and its chain (PEM).
+    pub cert_file: PathBuf,
+    /// The private key (PEM).
+    pub key_file: PathBuf,
+}
+
+/// When and how fast to poll (`poll:`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PollConfig {
+    /// How often each job is polled; at least 1 s.
+    pub interval: Duration,
+    /// Polls under way at once; at least 1.
+    pub concurrency: usize,
+    /// Requests sent a second, over all jobs; above 0.
+    pub max_requests_per_second: f64,
+}
+
+/// What bounds memory (`limits:`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Jobs watched at once.
+    pub jobs: usize,
+    /// Error codes told apart, a job.
+    pub error_codes_per_job: usize,
+}
+
+/// A job that the configuration names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSpec {
+    /// Its id.
+    pub id: JobId,
+    /// Its labels; none for jobs from `--job` and `GRID_JOBS` that the file does not name.
+    pub labels: Labels,
+    /// Who names it, first the one whose labels it has.
+    pub sources: Vec<JobSource>,
+}
+
+/// Who names a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum JobSource {
+    /// `jobs:` in the configuration file.
+    File,
+    /// `--job`.
+    Flag,
+    /// `GRID_JOBS`.
+    Environment,
+}
+
+impl JobSource {
+    /// As the JSON API and the page show it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "jobs",
+            Self::Flag => "--job",
+            Self::Environment => "GRID_JOBS",
+        }
+    }
+}
+
+/// The web server's flags (`--web.*`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebOptions {
+    /// Where to listen: `host:port`, `:port` (all addresses, IPv6 and IPv4), `[::]:port`.
+    pub listen_addresses: Vec<String>,
+    /// Take the listening sockets from systemd instead.
+    pub systemd_socket: bool,
+    /// Path of the metrics; begins with `/`.
+    pub telemetry_path: String,
+    /// The URL under which users reach the exporter; its path is the default of `route_prefix`.
+    pub external_url: Option<Url>,
+    /// Prefix of all paths: empty, or begins with `/` and does not end with it.
+    pub route_prefix: String,
+    /// Scrapes answered at once; more get 503. 0: no limit.
+    pub max_requests: usize,
+    /// Serve `POST /-/reload`.
+    pub enable_lifecycle: bool,
+}

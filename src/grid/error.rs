@@ -1,0 +1,27 @@
+//! Why a question to the API had no good answer, and the reason that it counts as.
+
+use crate::job::PollFailure;
+use thiserror::Error;
+
+/// A question without a good answer. The text says what happened, for the log and the JSON API; it holds no
+/// credential, no header, and nothing of the body but sizes, positions and names of keys.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct ApiError {
+    reason: PollFailure,
+    message: String,
+}
+
+impl ApiError {
+    /// An error that counts as `reason`.
+    #[must_use]
+    pub fn new(reason: PollFailure, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+
+    /// The reason that it counts as.
+    #[must_use]
+    pub const fn reason(&self) -> PollFailure {
+        self.reason
+    }
+}

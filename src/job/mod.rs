@@ -1,0 +1,19 @@
+//! What a bulk import job is: its id, status, counts, errors by code, labels, and why reading it can fail.
+//!
+//! Used by everyone; uses nothing. No I/O, no clock: whoever needs the time passes it.
+
+pub mod counts;
+pub mod errors;
+pub mod failure;
+pub mod id;
+pub mod labels;
+pub mod reading;
+pub mod status;
+
+pub use counts::Progress;
+pub use errors::{ErrorCode, ErrorTally};
+pub use failure::PollFailure;
+pub use id::JobId;
+pub use labels::{LabelName, Labels};
+pub use reading::{CompletedAt, JobReading};
+pub use status::{ReportedStatus, Status};

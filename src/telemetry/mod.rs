@@ -1,0 +1,8 @@
+//! What the exporter says: the table of every family, its own metrics, and its log.
+//!
+//! Used by every module that measures or publishes something.
+
+pub mod families;
+pub mod log;
+pub mod own;
+pub mod process;

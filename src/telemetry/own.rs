@@ -1,0 +1,287 @@
+//! The exporter's own counters, gauges and histograms, kept in the prometheus crate.
+//!
+//! One struct for each part that measures (API, polls, reloads, web), built here from the table in
+//! [`families`](super::families) and handed to that part. Series of jobs are not here: they come from the store.
+
+use crate::clock::{SharedClock, UnixTime};
+use crate::job::PollFailure;
+use crate::telemetry::families::{self, Family};
+use crate::telemetry::process::ProcessCollector;
+use prometheus::core::Collector;
+use prometheus::{
+    Counter, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
+
+/// Bounds of the latency buckets, in seconds: from a fast answer to the longest default time limit and beyond.
+const REQUEST_BUCKETS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+
+/// Bounds of the cycle buckets, in seconds: from a handful of jobs to overruns of long intervals.
+const CYCLE_BUCKETS: [f64; 11] = [0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0];
+
+/// Kinds of contradictory answers: values of `kind` in `grid_bulk_api_inconsistent_answers_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Inconsistency {
+    /// Counts that can't be true together.
+    Counts,
+    /// A count that fell.
+    Fell,
+    /// An ended job that runs again, or a job that went back.
+    Status,
+    /// A time of completion that is nonsense or stands on a job that runs.
+    CompletedAt,
+}
+
+impl Inconsistency {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [Self::Counts, Self::Fell, Self::Status, Self::CompletedAt];
+
+    /// The label's value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counts => "counts",
+            Self::Fell => "fell",
+            Self::Status => "status",
+            Self::CompletedAt => "completed_at",
+        }
+    }
+}
+
+/// What the Grid client and the pacing measure.
+#[derive(Clone, Debug)]
+pub struct ApiMetrics {
+    requests: IntCounterVec,
+    /// Seconds from a request to the end of its answer.
+    pub request_duration: Histogram,
+    /// Bytes read, unpacked.
+    pub response_bytes: IntCounter,
+    /// Seconds in which due jobs had to wait.
+    pub throttled_seconds: Counter,
+    quota_limit: GaugeVec,
+    quota_remaining: GaugeVec,
+    quota_reset: GaugeVec,
+}
+
+impl ApiMetrics {
+    /// Counts a request by the status code of its answer; nothing if none came.
+    pub fn count_request(&self, code: Option<u16>) {
+        match code {
+            Some(code) => self.requests.with_label_values(&[code.to_string()]).inc(),
+            None => self.requests.with_label_values(&["none"]).inc(),
+        }
+    }
+
+    /// Shows the quota that the API told: requests in its window, requests left, and when the window ends.
+    pub fn show_quota(&self, limit: Option<f64>, remaining: Option<f64>, reset: Option<UnixTime>) {
+        let none: [&str; 0] = [];
+        for (gauge, value) in [
+            (&self.quota_limit, limit),
+            (&self.quota_remaining, remaining),
+            (&self.quota_reset, reset.map(UnixTime::as_seconds)),
+        ] {
+            if let Some(value) = value {
+                gauge.with_label_values(&none).set(value);
+            }
+        }
+    }
+}
+
+/// What the poller measures.
+#[derive(Clone, Debug)]
+pub struct PollMetrics {
+    /// Polls that ended.
+    pub polls: IntCounter,
+    failures: IntCounterVec,
+    inconsistent: IntCounterVec,
+    /// 1 if the API works.
+    pub up: IntGauge,
+    /// Seconds from a cycle's start until its jobs were answered.
+    pub cycle_duration: Histogram,
+    /// Cycles that ended.
+    pub cycles: IntCounter,
+    /// Cycles that did not fit.
+    pub overruns: IntCounter,
+    /// When the last cycle ended, in seconds since the epoch.
+    pub last_cycle: Gauge,
+}
+
+impl PollMetrics {
+    /// Counts a poll that failed.
+    pub fn count_failure(&self, reason: PollFailure) {
+        self.failures.with_label_values(&[reason.as_str()]).inc();
+    }
+
+    /// Counts a good poll whose answer contradicts itself or the one before.
+    pub fn count_inconsistency(&self, kind: Inconsistency) {
+        self.inconsistent.with_label_values(&[kind.as_str()]).inc();
+    }
+}
+
+/// What loading the configuration measures.
+#[derive(Clone, Debug)]
+pub struct ReloadMetrics {
+    successful: IntGauge,
+    success_timestamp: Gauge,
+    rejected: IntCounterVec,
+}
+
+impl ReloadMetrics {
+    /// Notes a load that went well at `now`.
+    pub fn loaded(&self, now: UnixTime) {
+        self.successful.set(1);
+        self.success_timestamp.set(now.as_seconds());
+    }
+
+    /// Notes a load that was refused.
+    pub fn refused(&self) {
+        self.successful.set(0);
+    }
+
+    /// Counts jobs that did not fit under `limits.jobs`.
+    pub fn count_rejected(&self, source: &str, jobs: u64) {
+        self.rejected.with_label_values(&[source]).inc_by(jobs);
+    }
+}
+
+/// All metrics of the exporter itself, and the registry that gathers them.
+#[derive(Clone, Debug)]
+pub struct OwnMetrics {
+    /// Gathers them all; the encoders write what it returns.
+    pub registry: Registry,
+    /// Of the Grid client and the pacing.
+    pub api: ApiMetrics,
+    /// Of the poller.
+    pub poll: PollMetrics,
+    /// Of the configuration.
+    pub reload: ReloadMetrics,
+    /// Connections open to our web server.
+    pub web_connections: IntGauge,
+}
+
+/// Version, revision and compiler of this build.
+pub mod build {
+    /// The package's version.
+    pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+    /// The git revision, or `unknown`.
+    pub const REVISION: &str = env!("BUILD_REVISION");
+    /// The compiler's version.
+    pub const RUST_VERSION: &str = env!("BUILD_RUST_VERSION");
+}
+
+impl OwnMetrics {
+    /// Builds and registers them all, each known label value at 0.
+    ///
+    /// # Errors
+    /// Only if the table of families breaks the prometheus crate's rules, which a test excludes.
+    pub fn new(clock: &SharedClock) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let api = ApiMetrics {
+            requests: register(&registry, int_counter_vec(families::API_REQUESTS)?)?,
+            request_duration: register(
+                &registry,
+                histogram(families::API_REQUEST_DURATION, &REQUEST_BUCKETS)?,
+            )?,
+            response_bytes: register(&registry, IntCounter::with_opts(opts(families::API_RESPONSE_BYTES))?)?,
+            throttled_seconds: register(&registry, Counter::with_opts(opts(families::API_THROTTLED))?)?,
+            quota_limit: register(&registry, GaugeVec::new(opts(families::API_QUOTA_LIMIT), &[])?)?,
+            quota_remaining: register(&registry, GaugeVec::new(opts(families::API_QUOTA_REMAINING), &[])?)?,
+            quota_reset: register(&registry, GaugeVec::new(opts(families::API_QUOTA_RESET), &[])?)?,
+        };
+        // A code is there from the start where an alert divides by it or looks for its first event.
+        for code in ["200", "401", "403", "404", "429", "500", "none"] {
+            api.requests.with_label_values(&[code]);
+        }
+        let poll = PollMetrics {
+            polls: register(&registry, IntCounter::with_opts(opts(families::POLLS))?)?,
+            failures: register(&registry, int_counter_vec(families::POLL_FAILURES)?)?,
+            inconsistent: register(&registry, int_counter_vec(families::API_INCONSISTENT)?)?,
+            up: register(&registry, IntGauge::with_opts(opts(families::UP))?)?,
+            cycle_duration: register(&registry, histogram(families::POLL_CYCLE_DURATION, &CYCLE_BUCKETS)?)?,
+            cycles: register(&registry, IntCounter::with_opts(opts(families::POLL_CYCLES))?)?,
+            overruns: register(&registry, IntCounter::with_opts(opts(families::POLL_OVERRUNS))?)?,
+            last_cycle: register(&registry, Gauge::with_opts(opts(families::LAST_POLL_CYCLE))?)?,
+        };
+        for reason in PollFailure::ALL {
+            poll.failures.with_label_values(&[reason.as_str()]);
+        }
+        for kind in Inconsistency::ALL {
+            poll.inconsistent.with_label_values(&[kind.as_str()]);
+        }
+        // The loop's age is counted from the start: a poller that never ends its first cycle must not hide.
+        poll.last_cycle.set(clock.now().as_seconds());
+        let reload = ReloadMetrics {
+            successful: register(&registry, IntGauge::with_opts(opts(families::CONFIG_RELOAD_SUCCESSFUL))?)?,
+            success_timestamp: register(
+                &registry,
+                Gauge::with_opts(opts(families::CONFIG_RELOAD_TIMESTAMP))?,
+            )?,
+            rejected: register(&registry, int_counter_vec(families::JOBS_REJECTED)?)?,
+        };
+        reload.rejected.with_label_values(&["config"]);
+        let web_connections = register(&registry, IntGauge::with_opts(opts(families::WEB_CONNECTIONS))?)?;
+        let build_info =
+            register(&registry, GaugeVec::new(opts(families::BUILD_INFO), families::BUILD_INFO.labels)?)?;
+        build_info.with_label_values(&[build::VERSION, build::REVISION, build::RUST_VERSION]).set(1.0);
+        registry.register(Box::new(ProcessCollector::new()?))?;
+        Ok(Self { registry, api, poll, reload, web_connections })
+    }
+}
+
+/// Registers a metric and hands it back.
+fn register<M: Collector + Clone + 'static>(registry: &Registry, metric: M) -> Result<M, prometheus::Error> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+/// Name and help of a family in the prometheus crate's form.
+pub(super) fn opts(family: Family) -> Opts {
+    Opts::new(family.name, family.help)
+}
+
+fn int_counter_vec(family: Family) -> Result<IntCounterVec, prometheus::Error> {
+    IntCounterVec::new(opts(family), family.labels)
+}
+
+fn histogram(family: Family, buckets: &[f64]) -> Result<Histogram, prometheus::Error> {
+    Histogram::with_opts(HistogramOpts::new(family.name, family.help).buckets(buckets.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{SystemClock, UnixTime};
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    fn metrics() -> OwnMetrics {
+        OwnMetrics::new(&(Arc::new(SystemClock) as SharedClock)).unwrap()
+    }
+
+    #[test]
+    fn what_is_registered_is_what_the_table_says() {
+        let own = metrics();
+        own.api.show_quota(Some(1.0), Some(1.0), Some(UnixTime::from_millis(0)));
+        let gathered: BTreeSet<_> =
+            own.registry.gather().iter().map(|family| family.name().to_owned()).collect();
+        let table: BTreeSet<_> = families::OWN_FAMILIES.iter().map(|family| family.name.to_owned()).collect();
+        assert_eq!(gathered, table);
+    }
+
+    #[test]
+    fn every_reason_is_there_with_0_from_the_start() {
+        let gathered = metrics().registry.gather();
+        let family = gathered.iter().find(|family| family.name() == families::POLL_FAILURES.name).unwrap();
+        assert_eq!(family.get_metric().len(), PollFailure::ALL.len());
+        assert!(family.get_metric().iter().all(|metric| metric.get_counter().get_value() == 0.0));
+    }
+
+    #[test]
+    fn quota_gauges_are_there_only_once_the_api_says_so() {
+        let own = metrics();
+        let has_quota = || own.registry.gather().iter().any(|family| family.name().contains("quota"));
+        assert!(!has_quota());
+        own.api.show_quota(Some(100.0), None, None);
+        assert!(has_quota());
+    }
+}

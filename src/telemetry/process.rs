@@ -1,0 +1,116 @@
+//! `process_*`: what every client library publishes about its process, read from `/proc/self` at each scrape.
+//!
+//! The prometheus crate's own collector counts whole seconds of CPU, which makes `rate()` useless for a process as
+//! frugal as this one; so this one reads the ticks. Registered by [`OwnMetrics`](super::own::OwnMetrics).
+
+use crate::telemetry::families;
+use crate::telemetry::own::opts;
+use procfs::process::{LimitValue, Process};
+use procfs::{CurrentSI, KernelStats, WithCurrentSystemInfo};
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{Counter, Gauge};
+
+/// Collects `process_*`.
+#[derive(Debug)]
+pub struct ProcessCollector {
+    cpu: Counter,
+    open_fds: Gauge,
+    max_fds: Gauge,
+    virtual_memory: Gauge,
+    virtual_memory_max: Gauge,
+    resident_memory: Gauge,
+    threads: Gauge,
+    start_time: Gauge,
+}
+
+impl ProcessCollector {
+    /// A collector for this process.
+    ///
+    /// # Errors
+    /// Only if the table of families breaks the prometheus crate's rules.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let gauge = |family| Gauge::with_opts(opts(family));
+        let collector = Self {
+            cpu: Counter::with_opts(opts(families::PROCESS_CPU))?,
+            open_fds: gauge(families::PROCESS_OPEN_FDS)?,
+            max_fds: gauge(families::PROCESS_MAX_FDS)?,
+            virtual_memory: gauge(families::PROCESS_VIRTUAL_MEMORY)?,
+            virtual_memory_max: gauge(families::PROCESS_VIRTUAL_MEMORY_MAX)?,
+            resident_memory: gauge(families::PROCESS_RESIDENT_MEMORY)?,
+            threads: gauge(families::PROCESS_THREADS)?,
+            start_time: gauge(families::PROCESS_START_TIME)?,
+        };
+        let stat = Process::myself().and_then(|process| process.stat());
+        if let (Ok(stat), Ok(kernel)) = (stat, KernelStats::current()) {
+            let since_boot = stat.starttime as f64 / procfs::ticks_per_second() as f64;
+            collector.start_time.set(kernel.btime as f64 + since_boot);
+        }
+        Ok(collector)
+    }
+
+    /// Reads `/proc/self`; what can't be read keeps its last value.
+    fn read(&self) {
+        let Ok(process) = Process::myself() else { return };
+        if let Ok(stat) = process.stat() {
+            let spent = (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64;
+            self.cpu.inc_by((spent - self.cpu.get()).max(0.0));
+            self.virtual_memory.set(stat.vsize as f64);
+            self.resident_memory.set(stat.rss_bytes().get() as f64);
+            self.threads.set(stat.num_threads as f64);
+        }
+        if let Ok(open) = process.fd_count() {
+            self.open_fds.set(open as f64);
+        }
+        if let Ok(limits) = process.limits() {
+            self.max_fds.set(limit(limits.max_open_files.soft_limit));
+            self.virtual_memory_max.set(limit(limits.max_address_space.soft_limit));
+        }
+    }
+
+    fn metrics(&self) -> [&dyn Collector; 8] {
+        [
+            &self.cpu,
+            &self.open_fds,
+            &self.max_fds,
+            &self.virtual_memory,
+            &self.virtual_memory_max,
+            &self.resident_memory,
+            &self.threads,
+            &self.start_time,
+        ]
+    }
+}
+
+/// A limit as Prometheus's client libraries show it: -1 if there is none.
+fn limit(value: LimitValue) -> f64 {
+    match value {
+        LimitValue::Unlimited => -1.0,
+        LimitValue::Value(limit) => limit as f64,
+    }
+}
+
+impl Collector for ProcessCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.metrics().into_iter().flat_map(Collector::desc).collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.read();
+        self.metrics().into_iter().flat_map(Collector::collect).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_process_has_memory_files_and_a_start() {
+        let collector = ProcessCollector::new().unwrap();
+        collector.read();
+        assert!(collector.resident_memory.get() > 100_000.0);
+        assert!(collector.open_fds.get() >= 3.0);
+        assert!(collector.start_time.get() > 1_700_000_000.0);
+    }
+}

@@ -1,0 +1,1 @@
+//! Integration tests: one binary, whose modules mirror `src/` and the endpoints.
