@@ -33,4 +33,5 @@ pub mod grid;
 pub mod job;
 pub mod secret;
 pub mod sim;
+pub mod store;
 pub mod telemetry;

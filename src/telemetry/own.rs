@@ -4,7 +4,7 @@
 //! [`families`](super::families) and handed to that part. Series of jobs are not here: they come from the store.
 
 use crate::clock::{SharedClock, UnixTime};
-use crate::job::PollFailure;
+use crate::job::{Inconsistency, PollFailure};
 use crate::telemetry::families::{self, Family};
 use crate::telemetry::process::ProcessCollector;
 use prometheus::core::Collector;
@@ -18,35 +18,6 @@ const REQUEST_BUCKETS: [f64; 14] =
 
 /// Bounds of the cycle buckets, in seconds: from a handful of jobs to overruns of long intervals.
 const CYCLE_BUCKETS: [f64; 11] = [0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0];
-
-/// Kinds of contradictory answers: values of `kind` in `grid_bulk_api_inconsistent_answers_total`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Inconsistency {
-    /// Counts that can't be true together.
-    Counts,
-    /// A count that fell.
-    Fell,
-    /// An ended job that runs again, or a job that went back.
-    Status,
-    /// A time of completion that is nonsense or stands on a job that runs.
-    CompletedAt,
-}
-
-impl Inconsistency {
-    /// All kinds.
-    pub const ALL: [Self; 4] = [Self::Counts, Self::Fell, Self::Status, Self::CompletedAt];
-
-    /// The label's value.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Counts => "counts",
-            Self::Fell => "fell",
-            Self::Status => "status",
-            Self::CompletedAt => "completed_at",
-        }
-    }
-}
 
 /// What the Grid client and the pacing measure.
 #[derive(Clone, Debug)]

@@ -1,0 +1,304 @@
+//! The latest state of each watched job, and the sums over all of them.
+//!
+//! The poller is the one writer: it says which jobs join and leave, and what came of each poll. Readers are the
+//! exposition, which takes what changed since it last asked, and the web's JSON API and page. A job's state is an
+//! immutable snapshot behind an `Arc` that is replaced as a whole, so that a reader sees one state of a job, never
+//! half of one and half of another. The lock is held for a few moves of memory, never across an await.
+//!
+//! `snapshot` is one job's state and the rules by which an answer changes it, `rows` the counters over all jobs,
+//! `slots` where each job has its fixed place (its page in the exposition).
+
+mod rows;
+mod slots;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+use crate::clock::UnixTime;
+use crate::job::{ErrorTally, JobId, JobReading, LabelName, Labels, PollFailure, Status};
+use rows::RowCounters;
+use slots::Slots;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+pub use rows::RowTotals;
+pub use slots::PAGE_JOBS;
+pub use snapshot::{Applied, Failure, JobSnapshot, Observed};
+
+/// A job that joins the set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewJob {
+    /// Its id.
+    pub id: JobId,
+    /// Its labels.
+    pub labels: Labels,
+    /// Who names it, as shown to users.
+    pub sources: Vec<&'static str>,
+}
+
+/// From where a job's rows are counted into `grid_bulk_rows_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CountFrom {
+    /// From what it first shows: it was in the set when the process began, and what it had done was counted before.
+    FirstReading,
+    /// From 0: it joined later, so all its rows are new; unless it ended before the process began.
+    Zero,
+}
+
+/// What came of one poll.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The job was read.
+    Read(JobReading),
+    /// The API said that it is as it was at the last good poll.
+    Unchanged,
+    /// It could not be read.
+    Failed {
+        /// The reason that is counted.
+        reason: PollFailure,
+        /// What happened, in words.
+        message: String,
+    },
+}
+
+/// Sums over all jobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Jobs by status, in the order of [`Status::ALL`].
+    pub by_status: [usize; 5],
+    /// Jobs never read well.
+    pub unpolled: usize,
+    /// Rows processed over all jobs.
+    pub rows: RowTotals,
+}
+
+impl Summary {
+    /// Jobs in the set.
+    #[must_use]
+    pub fn jobs(&self) -> usize {
+        self.by_status.iter().sum::<usize>() + self.unpolled
+    }
+}
+
+/// What changed since the exposition last asked, all of one moment.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    /// Pages with a job that changed, joined or left: the page's number and the jobs now in it.
+    pub pages: BTreeMap<usize, Vec<Arc<JobSnapshot>>>,
+    /// Pages there are; those beyond are gone.
+    pub page_count: usize,
+    /// Names of all labels that any job has, sorted.
+    pub label_names: Arc<[LabelName]>,
+    /// The sums.
+    pub summary: Summary,
+}
+
+/// The handle; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Notify,
+    /// When the process began: a job that ended before adds nothing to the row counters.
+    began: UnixTime,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    slots: Slots,
+    index: HashMap<JobId, usize>,
+    /// How many jobs have each label name.
+    label_uses: BTreeMap<LabelName, usize>,
+    label_names: Arc<[LabelName]>,
+    rows: RowCounters,
+    by_status: [usize; 5],
+    unpolled: usize,
+    /// Pages that the exposition has not taken yet.
+    dirty: BTreeSet<usize>,
+}
+
+impl Store {
+    /// An empty store of a process that began at `began`.
+    #[must_use]
+    pub fn new(began: UnixTime) -> Self {
+        Self { shared: Arc::new(Shared { state: Mutex::default(), changed: Notify::new(), began }) }
+    }
+
+    /// Adds jobs; those that are there already keep their state and take labels and sources anew.
+    pub fn join(&self, jobs: Vec<NewJob>, count_from: CountFrom) {
+        let mut state = self.lock();
+        for job in jobs {
+            state.join(job, count_from);
+        }
+        state.refresh_label_names();
+        drop(state);
+        self.shared.changed.notify_one();
+    }
+
+    /// Removes jobs with all their series; ids that are not there are left alone.
+    pub fn leave(&self, ids: &[JobId]) {
+        let mut state = self.lock();
+        for id in ids {
+            state.leave(id);
+        }
+        state.refresh_label_names();
+        drop(state);
+        self.shared.changed.notify_one();
+    }
+
+    /// Takes in what came of a poll that ended at `now`. Nothing if the job has left meanwhile.
+    pub fn apply(&self, id: &JobId, outcome: Outcome, now: UnixTime) -> Option<Applied> {
+        let applied = self.lock().apply(id, outcome, now, self.shared.began);
+        self.shared.changed.notify_one();
+        applied
+    }
+
+    /// The job's codes, each at 0, with room for `limit`: what the next answer's entries are counted into.
+    #[must_use]
+    pub fn tally_for(&self, id: &JobId, limit: usize) -> ErrorTally {
+        self.job(id)
+            .and_then(|job| job.observed.as_ref().map(|observed| observed.errors.cleared().with_limit(limit)))
+            .unwrap_or_else(|| ErrorTally::new(limit))
+    }
+
+    /// One job's state.
+    #[must_use]
+    pub fn job(&self, id: &JobId) -> Option<Arc<JobSnapshot>> {
+        let state = self.lock();
+        state.index.get(id).and_then(|slot| state.slots.get(*slot)).cloned()
+    }
+
+    /// All jobs' states of one moment, in the order in which they joined, and the sums.
+    #[must_use]
+    pub fn jobs(&self) -> (Vec<Arc<JobSnapshot>>, Summary) {
+        let state = self.lock();
+        (state.slots.iter().cloned().collect(), state.summary())
+    }
+
+    /// The sums alone.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        self.lock().summary()
+    }
+
+    /// Takes what changed since the last call. For the exposition, the one taker.
+    #[must_use]
+    pub fn take_changes(&self) -> Option<Changes> {
+        let mut state = self.lock();
+        let dirty = std::mem::take(&mut state.dirty);
+        if dirty.is_empty() {
+            return None;
+        }
+        Some(Changes {
+            pages: dirty.into_iter().map(|page| (page, state.slots.page(page).cloned().collect())).collect(),
+            page_count: state.slots.page_count(),
+            label_names: Arc::clone(&state.label_names),
+            summary: state.summary(),
+        })
+    }
+
+    /// Waits until something changed since the last wait.
+    pub async fn changed(&self) {
+        self.shared.changed.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock was held would have left a whole snapshot in place: it is only ever replaced.
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn join(&mut self, job: NewJob, count_from: CountFrom) {
+        let slot = self.index.get(&job.id).copied();
+        if let Some(present) = slot.and_then(|slot| self.slots.get(slot)) {
+            if present.labels != job.labels || present.sources != job.sources {
+                let mut changed = JobSnapshot::clone(present);
+                self.count_labels(&changed.labels, false);
+                self.count_labels(&job.labels, true);
+                changed.labels = job.labels;
+                changed.sources = job.sources;
+                self.replace(slot.unwrap_or_default(), changed);
+            }
+            return;
+        }
+        self.count_labels(&job.labels, true);
+        self.rows.join(&job.id, count_from);
+        self.unpolled += 1;
+        let id = job.id.clone();
+        let slot = self.slots.insert(Arc::new(JobSnapshot::unpolled(job)));
+        self.index.insert(id, slot);
+        self.dirty.insert(slot / PAGE_JOBS);
+    }
+
+    fn leave(&mut self, id: &JobId) {
+        let Some(slot) = self.index.remove(id) else { return };
+        self.rows.leave(id);
+        self.dirty.insert(slot / PAGE_JOBS);
+        if let Some(job) = self.slots.remove(slot) {
+            self.count_labels(&job.labels, false);
+            *self.status_count(job.status()) -= 1;
+        }
+    }
+
+    fn apply(&mut self, id: &JobId, outcome: Outcome, now: UnixTime, began: UnixTime) -> Option<Applied> {
+        let slot = *self.index.get(id)?;
+        let before = Arc::clone(self.slots.get(slot)?);
+        let (after, mut applied) = before.after(outcome, now);
+        if let Some(observed) = &after.observed {
+            applied.rows_added = self.rows.count(id, observed, began);
+        }
+        *self.status_count(before.status()) -= 1;
+        *self.status_count(after.status()) += 1;
+        self.replace(slot, after);
+        Some(applied)
+    }
+
+    fn replace(&mut self, slot: usize, job: JobSnapshot) {
+        self.slots.replace(slot, Arc::new(job));
+        self.dirty.insert(slot / PAGE_JOBS);
+    }
+
+    /// The number of jobs in a status, or of those never read.
+    fn status_count(&mut self, status: Option<Status>) -> &mut usize {
+        let [pending, processing, completed, failed, unknown] = &mut self.by_status;
+        match status {
+            None => &mut self.unpolled,
+            Some(Status::Pending) => pending,
+            Some(Status::Processing) => processing,
+            Some(Status::Completed) => completed,
+            Some(Status::Failed) => failed,
+            Some(Status::Unknown) => unknown,
+        }
+    }
+
+    fn count_labels(&mut self, labels: &Labels, joins: bool) {
+        for (name, _) in labels.iter() {
+            if joins {
+                *self.label_uses.entry(name.clone()).or_default() += 1;
+            } else if let Some(uses) = self.label_uses.get_mut(name) {
+                *uses -= 1;
+                if *uses == 0 {
+                    self.label_uses.remove(name);
+                }
+            }
+        }
+    }
+
+    /// If the union of label names changed, each page's info series must be rendered anew.
+    fn refresh_label_names(&mut self) {
+        if !self.label_uses.keys().eq(self.label_names.iter()) {
+            self.label_names = self.label_uses.keys().cloned().collect();
+            self.dirty.extend(0..self.slots.page_count());
+        }
+    }
+
+    fn summary(&self) -> Summary {
+        Summary { by_status: self.by_status, unpolled: self.unpolled, rows: self.rows.totals() }
+    }
+}
