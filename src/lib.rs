@@ -29,6 +29,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod exposition;
 pub mod grid;
 pub mod job;
 pub mod secret;

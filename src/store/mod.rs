@@ -152,6 +152,7 @@ impl Store {
     }
 
     /// Takes in what came of a poll that ended at `now`. Nothing if the job has left meanwhile.
+    #[expect(clippy::must_use_candidate, reason = "what changed is for the log; the state is kept anyway")]
     pub fn apply(&self, id: &JobId, outcome: Outcome, now: UnixTime) -> Option<Applied> {
         let applied = self.lock().apply(id, outcome, now, self.shared.began);
         self.shared.changed.notify_one();

@@ -1,0 +1,204 @@
+//! The exposition as a scraper sees it.
+
+use super::*;
+use crate::clock::UnixTime;
+use crate::job::{CompletedAt, ErrorTally, JobReading, PollFailure, Progress, ReportedStatus};
+use crate::store::{CountFrom, NewJob, Outcome};
+use flate2::read::GzDecoder;
+use http_body_util::BodyExt;
+use std::io::Read;
+
+const NOW: UnixTime = UnixTime::from_millis(1_755_268_320_250);
+
+fn exposition(jobs: usize) -> (Store, Exposition) {
+    let store = Store::new(NOW);
+    store.join((0..jobs).map(new_job).collect(), CountFrom::FirstReading);
+    let exposition = Exposition::new(store.clone(), Registry::new());
+    (store, exposition)
+}
+
+fn new_job(number: usize) -> NewJob {
+    let labels = [("team".parse().unwrap(), format!("t\"{number}\n"))].into_iter().collect();
+    NewJob { id: format!("Job:{number}").parse().unwrap(), labels, sources: vec!["jobs"] }
+}
+
+fn reading() -> JobReading {
+    let mut errors = ErrorTally::new(20);
+    errors.count(Some("INVALID_FIELD"));
+    errors.count(None);
+    JobReading {
+        status: ReportedStatus::from_word("PROCESSING"),
+        progress: Some(Progress { total: 5000.0, processed: 2500.0, successful: 2450.0, failed: 50.0 }),
+        errors,
+        errors_truncated: false,
+        completed_at: CompletedAt::Absent,
+    }
+}
+
+fn body(exposition: &Exposition, encoding: Encoding) -> Vec<u8> {
+    let body = exposition.scrape(encoding);
+    let length = body.length();
+    let bytes = futures_util::FutureExt::now_or_never(body.collect()).unwrap().unwrap().to_bytes().to_vec();
+    assert_eq!(bytes.len() as u64, length, "the length that was promised");
+    bytes
+}
+
+fn text(exposition: &Exposition) -> String {
+    let plain = body(exposition, Encoding::Identity);
+    let mut unpacked = Vec::new();
+    GzDecoder::new(body(exposition, Encoding::Gzip).as_slice()).read_to_end(&mut unpacked).unwrap();
+    assert!(plain == unpacked, "the same in both encodings");
+    String::from_utf8(plain).unwrap()
+}
+
+#[test]
+fn the_whole_of_a_job_is_written_as_the_design_says() {
+    let (store, exposition) = exposition(2);
+    store.apply(&"Job:0".parse().unwrap(), Outcome::Read(reading()), NOW);
+    let failed = Outcome::Failed { reason: PollFailure::Dns, message: String::new() };
+    store.apply(&"Job:1".parse().unwrap(), failed, NOW);
+    exposition.refresh();
+    let samples: Vec<_> =
+        text(&exposition).lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect();
+    assert_eq!(
+        samples,
+        [
+            r#"grid_bulk_job_status{jobId="Job:0",status="PENDING"} 0"#,
+            r#"grid_bulk_job_status{jobId="Job:0",status="PROCESSING"} 1"#,
+            r#"grid_bulk_job_status{jobId="Job:0",status="COMPLETED"} 0"#,
+            r#"grid_bulk_job_status{jobId="Job:0",status="FAILED"} 0"#,
+            r#"grid_bulk_job_status{jobId="Job:0",status="UNKNOWN"} 0"#,
+            r#"grid_bulk_job_total_rows{jobId="Job:0"} 5000"#,
+            r#"grid_bulk_job_processed_rows{jobId="Job:0"} 2500"#,
+            r#"grid_bulk_job_successful_rows{jobId="Job:0"} 2450"#,
+            r#"grid_bulk_job_failed_rows{jobId="Job:0"} 50"#,
+            r#"grid_bulk_job_error_entries{jobId="Job:0",code="INVALID_FIELD"} 1"#,
+            r#"grid_bulk_job_error_entries{jobId="Job:0",code="unspecified"} 1"#,
+            r#"grid_bulk_job_errors_truncated{jobId="Job:0"} 0"#,
+            r#"grid_bulk_job_first_seen_timestamp_seconds{jobId="Job:0"} 1755268320.250"#,
+            r#"grid_bulk_job_status_since_timestamp_seconds{jobId="Job:0"} 1755268320.250"#,
+            r#"grid_bulk_job_last_change_timestamp_seconds{jobId="Job:0"} 1755268320.250"#,
+            r#"grid_bulk_job_poll_success{jobId="Job:0"} 1"#,
+            r#"grid_bulk_job_poll_success{jobId="Job:1"} 0"#,
+            r#"grid_bulk_job_last_poll_success_timestamp_seconds{jobId="Job:0"} 1755268320.250"#,
+            r#"grid_bulk_job_info{jobId="Job:0",team="t\"0\n"} 1"#,
+            r#"grid_bulk_job_info{jobId="Job:1",team="t\"1\n"} 1"#,
+            r#"grid_bulk_jobs{status="PENDING"} 0"#,
+            r#"grid_bulk_jobs{status="PROCESSING"} 1"#,
+            r#"grid_bulk_jobs{status="COMPLETED"} 0"#,
+            r#"grid_bulk_jobs{status="FAILED"} 0"#,
+            r#"grid_bulk_jobs{status="UNKNOWN"} 0"#,
+            r#"grid_bulk_jobs{status="UNPOLLED"} 1"#,
+            r#"grid_bulk_rows_total{result="successful"} 0"#,
+            r#"grid_bulk_rows_total{result="failed"} 0"#,
+        ]
+    );
+}
+
+#[test]
+fn samples_of_a_family_stand_together_over_many_pages() {
+    let (store, exposition) = exposition(200);
+    for number in 0..200 {
+        store.apply(&format!("Job:{number}").parse().unwrap(), Outcome::Read(reading()), NOW);
+    }
+    exposition.refresh();
+    let text = text(&exposition);
+    let mut families = Vec::new();
+    for line in text.lines() {
+        let name = if let Some(comment) = line.strip_prefix("# ") {
+            comment.split(' ').nth(1).unwrap()
+        } else {
+            line.split(['{', ' ']).next().unwrap()
+        };
+        if families.last() != Some(&name) {
+            families.push(name);
+        }
+    }
+    let mut distinct = families.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(families.len(), distinct.len(), "no family stands in two places");
+    assert_eq!(text.lines().filter(|line| line.starts_with("grid_bulk_job_failed_rows{")).count(), 200);
+}
+
+#[test]
+fn a_job_that_leaves_takes_all_its_series_along() {
+    let (store, exposition) = exposition(130);
+    let id = "Job:129".parse().unwrap();
+    store.apply(&id, Outcome::Read(reading()), NOW);
+    exposition.refresh();
+    assert!(text(&exposition).contains("Job:129"));
+    store.leave(&[id]);
+    exposition.refresh();
+    let text = text(&exposition);
+    assert!(!text.contains("Job:129"));
+    assert!(text.contains("Job:128"));
+}
+
+#[test]
+fn a_scrape_under_way_goes_on_showing_its_moment() {
+    let (store, exposition) = exposition(1);
+    let id = "Job:0".parse().unwrap();
+    store.apply(&id, Outcome::Read(reading()), NOW);
+    exposition.refresh();
+    let before = text(&exposition);
+    let under_way = exposition.scrape(Encoding::Identity);
+    let progress = Progress { total: 5000.0, processed: 5000.0, successful: 0.0, failed: 5000.0 };
+    store.apply(&id, Outcome::Read(JobReading { progress: Some(progress), ..reading() }), NOW);
+    exposition.refresh();
+    let shown = futures_util::FutureExt::now_or_never(under_way.collect()).unwrap().unwrap().to_bytes();
+    assert_eq!(shown, before.as_bytes());
+    assert_ne!(text(&exposition), before);
+}
+
+#[test]
+fn an_unchanged_store_renders_nothing() {
+    let (_store, exposition) = exposition(100);
+    let before = exposition.rendered.load_full();
+    exposition.refresh();
+    body(&exposition, Encoding::Identity);
+    assert!(Arc::ptr_eq(&before, &exposition.rendered.load_full()));
+}
+
+#[test]
+fn one_change_renders_one_page() {
+    let (store, exposition) = exposition(640);
+    let before: Vec<_> =
+        exposition.rendered.load().segments().map(|segment| segment.plain.as_ptr()).collect();
+    store.apply(
+        &"Job:70".parse().unwrap(),
+        Outcome::Failed { reason: PollFailure::Dns, message: String::new() },
+        NOW,
+    );
+    exposition.refresh();
+    let after: Vec<_> = exposition.rendered.load().segments().map(|segment| segment.plain.as_ptr()).collect();
+    let differing = before.iter().zip(&after).filter(|(before, after)| before != after).count();
+    assert!(differing <= text_families_per_page() + 1, "{differing} segments were rendered anew");
+    assert!(differing >= 2, "the page's info and poll_success");
+}
+
+const fn text_families_per_page() -> usize {
+    crate::telemetry::families::JOB_FAMILIES.len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn compressed_pages_are_dropped_when_nobody_asks() {
+    let (store, exposition) = exposition(10);
+    assert!(!exposition.rendered.load().is_compressed(), "nobody asked yet");
+    body(&exposition, Encoding::Gzip);
+    assert!(exposition.rendered.load().is_compressed());
+    let touch = || {
+        store.apply(
+            &"Job:1".parse().unwrap(),
+            Outcome::Failed { reason: PollFailure::Dns, message: String::new() },
+            NOW,
+        );
+        exposition.refresh();
+    };
+    touch();
+    assert!(exposition.rendered.load().is_compressed(), "kept up to date off the scrape's path");
+    tokio::time::advance(KEEP_UNUSED).await;
+    touch();
+    assert!(!exposition.rendered.load().is_compressed());
+    assert!(exposition.rendered.load().segments().all(|segment| segment.deflated.is_none()));
+}
