@@ -26,12 +26,14 @@
 //! | `sim` | `job`, `clock`, `secret`; not `grid`, or one mistake made in both would hide itself |
 //! | `app`, `cli` | everything; nothing uses them |
 
+pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod exposition;
 pub mod grid;
 pub mod job;
+pub mod poller;
 pub mod secret;
 pub mod sim;
 pub mod store;

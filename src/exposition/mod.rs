@@ -25,7 +25,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Compressed pages that nobody asked for during this time are dropped.
-const KEEP_UNUSED: Duration = Duration::from_secs(10 * 60);
+const KEEP_UNUSED: Duration = Duration::from_secs(600);
 
 /// Changes are gathered for so long before their pages are rendered: one render serves many polls.
 const GATHER: Duration = Duration::from_millis(50);

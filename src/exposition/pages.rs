@@ -6,6 +6,7 @@
 
 use crate::exposition::gzip::{Deflated, deflate};
 use crate::exposition::text;
+use crate::job::LabelName;
 use crate::store::{Changes, JobSnapshot, Summary};
 use crate::telemetry::families::JOB_FAMILIES;
 use bytes::Bytes;
@@ -94,7 +95,9 @@ impl Rendered {
     pub fn drop_compressed(&mut self) {
         for page in self.pages.iter_mut().chain([&mut self.headers]) {
             if page.iter().any(|segment| segment.deflated.is_some()) {
-                Arc::make_mut(page).iter_mut().for_each(|segment| segment.deflated = None);
+                for segment in Arc::make_mut(page).iter_mut() {
+                    segment.deflated = None;
+                }
             }
         }
         self.summary.deflated = None;
@@ -128,7 +131,7 @@ impl Rendered {
     }
 }
 
-fn render_page(jobs: &[Arc<JobSnapshot>], label_names: &[crate::job::LabelName]) -> Page {
+fn render_page(jobs: &[Arc<JobSnapshot>], label_names: &[LabelName]) -> Page {
     let mut out: [Vec<u8>; JOB_FAMILIES.len()] = Default::default();
     for job in jobs {
         text::append_job(job, label_names, &mut out);

@@ -1,0 +1,82 @@
+//! What a poll's outcome changes beside the schedule: the store, the counters, the log.
+//!
+//! A job's change of status is one line with its counts; a job that can't be read is one line when that begins and
+//! one when it ends, not one a poll; a contradiction is one line for each job and kind. Called by `poller` alone.
+
+use crate::job::{Inconsistency, JobId, Status};
+use crate::poller::Surroundings;
+use crate::store::{Applied, JobSnapshot, Outcome};
+use tracing::{debug, info, warn};
+
+/// Takes in the outcome; true if the job has ended.
+pub(super) fn take_outcome(id: &JobId, outcome: Outcome, surroundings: &Surroundings) -> bool {
+    let Surroundings { store, clock, poll_metrics: metrics, .. } = surroundings;
+    metrics.polls.inc();
+    if let Outcome::Failed { reason, .. } = &outcome {
+        metrics.count_failure(*reason);
+    }
+    let now = clock.0.now();
+    // A job that left while it was asked is nobody's concern any more.
+    let Some(applied) = store.apply(id, outcome, now) else { return true };
+    for (kind, _) in &applied.inconsistencies {
+        metrics.count_inconsistency(*kind);
+    }
+    if let Some(job) = store.job(id) {
+        log_failures(&job, &applied, now.as_seconds());
+        log_status(&job, &applied);
+        for (kind, first) in &applied.inconsistencies {
+            if *first {
+                log_inconsistency(&job, *kind);
+            }
+        }
+    }
+    applied.ended
+}
+
+fn log_failures(job: &JobSnapshot, applied: &Applied, now: f64) {
+    if let (true, Some(failure)) = (applied.began_failing, &job.failure) {
+        warn!(job = %job.id, reason = failure.reason.as_str(), error = %failure.message, "job {} can't be read", job.id);
+    }
+    if let Some(failure) = &applied.recovered_from {
+        let seconds = (now - failure.since.as_seconds()).round();
+        info!(job = %job.id, seconds, reason = failure.reason.as_str(), "job {} is read again", job.id);
+    }
+}
+
+fn log_status(job: &JobSnapshot, applied: &Applied) {
+    let Some(observed) = &job.observed else { return };
+    if !applied.first_reading && applied.status_before.is_none() {
+        return;
+    }
+    let status = observed.status.status();
+    let progress = observed.progress.unwrap_or_default();
+    let (total, processed) = (progress.total, progress.processed);
+    let (successful, failed) = (progress.successful, progress.failed);
+    if let Some(before) = applied.status_before {
+        let (status, before) = (status.as_str(), before.as_str());
+        info!(job = %job.id, status, before, total, processed, successful, failed, "job {} is {status}", job.id);
+    } else {
+        let status = status.as_str();
+        debug!(job = %job.id, status, total, processed, successful, failed, "job {} was read first: {status}", job.id);
+    }
+    if status == Status::Unknown {
+        warn!(
+            job = %job.id, word = observed.status.word(),
+            "job {} has a status that this version doesn't know; it is shown as UNKNOWN and polled on", job.id
+        );
+    }
+}
+
+fn log_inconsistency(job: &JobSnapshot, kind: Inconsistency) {
+    let progress = job.observed.as_ref().and_then(|observed| observed.progress).unwrap_or_default();
+    let what = match kind {
+        Inconsistency::Counts => "sends counts that can't be true together; they are shown as they came",
+        Inconsistency::Fell => "sends a count that fell; it is shown, and adds nothing to the row counters",
+        Inconsistency::Status => "sends a status that can't follow the one before",
+        Inconsistency::CompletedAt => "sends a time of completion that can't be",
+    };
+    let (total, processed) = (progress.total, progress.processed);
+    let (successful, failed) = (progress.successful, progress.failed);
+    let kind = kind.as_str();
+    warn!(job = %job.id, kind, total, processed, successful, failed, "job {}: the API {what}", job.id);
+}

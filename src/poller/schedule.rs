@@ -1,0 +1,337 @@
+//! Which job is due when.
+//!
+//! A job's first poll is due at once; from then on it has a fixed place in the interval, so that polls are spread
+//! over it. It is due again one interval after it was due, not after it was done; a job that comes late by more than
+//! that misses its turn rather than being asked twice. The queue is ordered by due time: who waited longest goes
+//! first. It costs the logarithm of the number of jobs, and no scan.
+//!
+//! Pure: told the time. Called by `poller` alone.
+
+use crate::job::JobId;
+use crate::poller::cycle::{CycleEnd, Cycles, multiple};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The golden ratio's fraction: multiples of it fill an interval evenly, however many jobs there are.
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
+
+/// The schedule of all watched jobs.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    epoch: Instant,
+    interval: Duration,
+    entries: HashMap<JobId, Entry>,
+    /// Jobs by due time. May hold entries that were scheduled anew or left: their tickets don't match.
+    queue: BinaryHeap<Reverse<(Instant, u64, JobId)>>,
+    tickets: u64,
+    joined: u64,
+    untried: usize,
+    cycles: Cycles,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// The job's place in the interval, as a fraction of it.
+    place: f64,
+    due: Instant,
+    state: State,
+    tried: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// In the queue under this ticket.
+    Waiting(u64),
+    /// Asked, not answered.
+    UnderWay,
+    /// Not polled any more.
+    Ended,
+}
+
+impl Schedule {
+    pub(super) fn new(now: Instant, interval: Duration) -> Self {
+        Self {
+            epoch: now,
+            interval,
+            entries: HashMap::new(),
+            queue: BinaryHeap::new(),
+            tickets: 0,
+            joined: 0,
+            untried: 0,
+            cycles: Cycles::new(now, interval),
+        }
+    }
+
+    /// A job joins: its first poll is due now.
+    pub(super) fn join(&mut self, id: JobId, now: Instant) {
+        let place = (self.joined as f64 * GOLDEN).fract();
+        self.joined += 1;
+        self.untried += 1;
+        let entry = Entry { place, due: now, state: State::Ended, tried: false };
+        self.entries.insert(id.clone(), entry);
+        self.enqueue(id, now);
+    }
+
+    /// A job leaves. A poll of it that is under way changes nothing any more.
+    pub(super) fn leave(&mut self, id: &JobId, now: Instant) -> Option<Duration> {
+        let entry = self.entries.remove(id)?;
+        if !entry.tried {
+            self.untried -= 1;
+        }
+        match entry.state {
+            State::Waiting(_) => self.cycles.withdrawn(entry.due),
+            State::UnderWay => self.cycles.answered(entry.due, now),
+            State::Ended => None,
+        }
+    }
+
+    /// When the next job is due; it may be in the past.
+    pub(super) fn next_due(&mut self) -> Option<Instant> {
+        while let Some(Reverse((due, ticket, id))) = self.queue.peek() {
+            if self.entries.get(id).is_some_and(|entry| entry.state == State::Waiting(*ticket)) {
+                return Some(*due);
+            }
+            self.queue.pop();
+        }
+        None
+    }
+
+    /// The job that is due longest at `now`; it is under way from here on.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<JobId> {
+        if self.next_due()? > now {
+            return None;
+        }
+        let Reverse((due, _, id)) = self.queue.pop()?;
+        self.entries.get_mut(&id)?.state = State::UnderWay;
+        self.cycles.asked(due);
+        Some(id)
+    }
+
+    /// A job is answered, well or not: it is due again at its place, or never if it has ended.
+    ///
+    /// Returns how long the cycle took in which it was due, if that has ended and this was its last job.
+    pub(super) fn answered(&mut self, id: &JobId, ended: bool, now: Instant) -> Option<Duration> {
+        let (epoch, interval) = (self.epoch, self.interval);
+        let entry = self.entries.get_mut(id)?;
+        if entry.state != State::UnderWay {
+            // The job left and joined again while this poll was under way: its first poll is still to come.
+            return None;
+        }
+        let due = entry.due;
+        let earliest = if entry.tried { due + interval } else { due + interval / 2 };
+        if !entry.tried {
+            entry.tried = true;
+            self.untried -= 1;
+        }
+        entry.state = State::Ended;
+        let next = next_place(epoch, interval, entry.place, earliest.max(now));
+        if !ended {
+            self.enqueue(id.clone(), next);
+        }
+        self.cycles.answered(due, now)
+    }
+
+    /// Takes another interval from `now` on. Jobs under way and first polls stay as they are.
+    pub(super) fn set_interval(&mut self, interval: Duration, now: Instant) {
+        if interval == self.interval {
+            return;
+        }
+        self.epoch = now;
+        self.interval = interval;
+        self.cycles = Cycles::new(now, interval);
+        let waiting: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| matches!(entry.state, State::Waiting(_)))
+            .map(|(id, entry)| {
+                let due = if entry.tried { next_place(now, interval, entry.place, now) } else { entry.due };
+                (id.clone(), due)
+            })
+            .collect();
+        for (id, due) in waiting {
+            self.enqueue(id, due);
+        }
+    }
+
+    /// When the present cycle ends.
+    pub(super) fn cycle_end(&self) -> Instant {
+        self.cycles.end()
+    }
+
+    /// Ends the present cycle if its time is over.
+    pub(super) fn end_cycle(&mut self, now: Instant) -> Option<CycleEnd> {
+        self.cycles.end_at(now)
+    }
+
+    /// Jobs that were never polled.
+    pub(super) const fn untried(&self) -> usize {
+        self.untried
+    }
+
+    fn enqueue(&mut self, id: JobId, due: Instant) {
+        self.tickets += 1;
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.state = State::Waiting(self.tickets);
+            entry.due = due;
+            self.cycles.scheduled(due);
+            self.queue.push(Reverse((due, self.tickets, id)));
+        }
+    }
+}
+
+/// The first time at or after `earliest` at which the place comes round.
+fn next_place(epoch: Instant, interval: Duration, place: f64, earliest: Instant) -> Instant {
+    let first = epoch + interval.mul_f64(place);
+    let late = earliest.saturating_duration_since(first).as_nanos();
+    let rounds = late.div_ceil(interval.as_nanos().max(1));
+    first + multiple(interval, u64::try_from(rounds).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_secs(30);
+
+    fn id(number: usize) -> JobId {
+        format!("Job:{number}").parse().unwrap()
+    }
+
+    fn schedule(jobs: usize) -> (Schedule, Instant) {
+        let now = Instant::now();
+        let mut schedule = Schedule::new(now, INTERVAL);
+        for number in 0..jobs {
+            schedule.join(id(number), now);
+        }
+        (schedule, now)
+    }
+
+    /// Polls everything that is due at `now`, each answered at once.
+    fn poll_all(schedule: &mut Schedule, now: Instant) -> Vec<JobId> {
+        let mut polled = Vec::new();
+        while let Some(id) = schedule.take_due(now) {
+            schedule.answered(&id, false, now);
+            polled.push(id);
+        }
+        polled
+    }
+
+    #[test]
+    fn the_first_poll_is_due_at_once_and_later_ones_are_spread() {
+        let (mut schedule, start) = schedule(30);
+        assert_eq!(poll_all(&mut schedule, start).len(), 30);
+        let mut counts = [0_usize; 3];
+        for second in 1..=60_u32 {
+            let polled = poll_all(&mut schedule, start + Duration::from_secs(second.into())).len();
+            assert!(polled <= 3, "{polled} in second {second}");
+            counts[usize::from(second > 30) + usize::from(second > 45)] += polled;
+        }
+        // From half an interval after the first poll on, each has its place.
+        assert!(counts.iter().all(|count| (14..=16).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn a_job_is_due_one_interval_after_it_was_due_not_after_it_was_done() {
+        let (mut schedule, start) = schedule(1);
+        poll_all(&mut schedule, start);
+        let due = schedule.next_due().unwrap();
+        let id = schedule.take_due(due).unwrap();
+        schedule.answered(&id, false, due + Duration::from_secs(7));
+        assert_eq!(schedule.next_due(), Some(due + INTERVAL));
+    }
+
+    #[test]
+    fn a_job_that_comes_late_misses_its_turn() {
+        let (mut schedule, start) = schedule(1);
+        poll_all(&mut schedule, start);
+        let due = schedule.next_due().unwrap();
+        let id = schedule.take_due(due).unwrap();
+        schedule.answered(&id, false, due + INTERVAL * 3 + Duration::from_secs(1));
+        assert_eq!(schedule.next_due(), Some(due + INTERVAL * 4));
+    }
+
+    #[test]
+    fn who_waited_longest_goes_first() {
+        let (mut schedule, start) = schedule(3);
+        for number in [0, 1, 2] {
+            assert_eq!(schedule.take_due(start), Some(id(number)));
+        }
+        assert_eq!(schedule.take_due(start), None);
+    }
+
+    #[test]
+    fn an_ended_job_is_not_due_any_more() {
+        let (mut schedule, start) = schedule(1);
+        let id = schedule.take_due(start).unwrap();
+        schedule.answered(&id, true, start);
+        assert_eq!(schedule.next_due(), None);
+        assert_eq!(schedule.untried(), 0);
+    }
+
+    #[test]
+    fn a_job_that_leaves_and_comes_back_is_polled_at_once_and_its_old_poll_is_ignored() {
+        let (mut schedule, start) = schedule(1);
+        let job = schedule.take_due(start).unwrap();
+        schedule.leave(&job, start);
+        schedule.join(job.clone(), start);
+        schedule.answered(&job, true, start);
+        assert_eq!(schedule.untried(), 1);
+        assert_eq!(schedule.take_due(start), Some(job));
+    }
+
+    #[test]
+    fn a_cycle_that_fits_tells_how_long_it_took() {
+        let (mut schedule, start) = schedule(2);
+        let later = start + Duration::from_secs(4);
+        while let Some(id) = schedule.take_due(start) {
+            schedule.answered(&id, true, later);
+        }
+        assert_eq!(schedule.end_cycle(later), None, "it lasts an interval");
+        let end = schedule.end_cycle(start + INTERVAL).unwrap();
+        assert_eq!(end, CycleEnd { overrun: false, duration: Some(Duration::from_secs(4)) });
+        let empty = schedule.end_cycle(start + INTERVAL * 2).unwrap();
+        assert_eq!(empty, CycleEnd { overrun: false, duration: Some(Duration::ZERO) });
+    }
+
+    #[test]
+    fn a_cycle_whose_jobs_were_not_even_asked_is_an_overrun() {
+        let (mut schedule, start) = schedule(2);
+        let first = schedule.take_due(start).unwrap();
+        schedule.answered(&first, true, start);
+        let end = schedule.end_cycle(start + INTERVAL).unwrap();
+        assert_eq!(end, CycleEnd { overrun: true, duration: None });
+        let late = start + INTERVAL + Duration::from_secs(5);
+        let second = schedule.take_due(late).unwrap();
+        assert_eq!(schedule.answered(&second, true, late), Some(Duration::from_secs(35)));
+    }
+
+    #[test]
+    fn a_slow_answer_is_no_overrun() {
+        let (mut schedule, start) = schedule(1);
+        let job = schedule.take_due(start).unwrap();
+        let end = schedule.end_cycle(start + INTERVAL).unwrap();
+        assert_eq!(end, CycleEnd { overrun: false, duration: None });
+        let done = start + Duration::from_secs(40);
+        assert_eq!(schedule.answered(&job, false, done), Some(Duration::from_secs(40)));
+    }
+
+    #[test]
+    fn cycles_that_were_slept_through_are_one() {
+        let (mut schedule, start) = schedule(0);
+        assert!(schedule.end_cycle(start + INTERVAL * 10).is_some());
+        assert_eq!(schedule.end_cycle(start + INTERVAL * 10), None);
+        assert_eq!(schedule.cycle_end(), start + INTERVAL * 11);
+    }
+
+    #[test]
+    fn another_interval_holds_from_now_on() {
+        let (mut schedule, start) = schedule(10);
+        poll_all(&mut schedule, start);
+        let short = Duration::from_secs(2);
+        schedule.set_interval(short, start);
+        assert_eq!(poll_all(&mut schedule, start + short - Duration::from_millis(1)).len(), 10);
+        assert_eq!(schedule.cycle_end(), start + short);
+    }
+}

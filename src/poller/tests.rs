@@ -1,0 +1,335 @@
+//! The poller on tokio's paused clock, with a reader in memory.
+
+use super::*;
+use crate::clock::{TokioClock, UnixTime};
+use crate::config::JobSource;
+use crate::grid::Advice;
+use crate::job::{CompletedAt, JobReading, Labels, Progress, ReportedStatus};
+use crate::telemetry::own::OwnMetrics;
+use std::collections::HashSet;
+use std::sync::Mutex;
+use tokio::time::sleep;
+
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// Answers from memory, and remembers who asked when.
+#[derive(Debug)]
+struct Fake {
+    start: Instant,
+    asked: Mutex<Vec<(JobId, Duration)>>,
+    under_way: Mutex<HashSet<JobId>>,
+    most_under_way: Mutex<usize>,
+    latency: Mutex<Duration>,
+    answers: Mutex<HashMap<JobId, Script>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Script {
+    Status(&'static str),
+    Fails(PollFailure),
+    Throttles(Duration),
+    Hangs,
+    Panics,
+}
+
+impl Fake {
+    fn polls_of(&self, job: &str) -> Vec<f64> {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().filter(|(id, _)| id.as_str() == job).map(|(_, at)| at.as_secs_f64()).collect()
+    }
+
+    fn count(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+
+    fn script(&self, job: &str, script: Script) {
+        self.answers.lock().unwrap().insert(id(job), script);
+    }
+}
+
+impl ReadJob for Fake {
+    async fn read(&self, query: JobQuery) -> Answer {
+        self.asked.lock().unwrap().push((query.id.clone(), self.start.elapsed()));
+        assert!(self.under_way.lock().unwrap().insert(query.id.clone()), "a job's polls never overlap");
+        let under_way = self.under_way.lock().unwrap().len();
+        let most = self.most_under_way.lock().unwrap().max(under_way);
+        *self.most_under_way.lock().unwrap() = most;
+        let script =
+            self.answers.lock().unwrap().get(&query.id).copied().unwrap_or(Script::Status("PROCESSING"));
+        let latency = *self.latency.lock().unwrap();
+        sleep(latency).await;
+        if matches!(script, Script::Hangs) {
+            sleep(Duration::from_secs(100)).await;
+        }
+        self.under_way.lock().unwrap().remove(&query.id);
+        let failed = |reason| (Err(ApiError::new(reason, "scripted")), None);
+        let (outcome, retry_after) = match script {
+            Script::Status(word) => (Ok(Reading::Job(reading(word))), None),
+            Script::Fails(reason) => failed(reason),
+            Script::Throttles(wait) => (failed(PollFailure::RateLimited).0, Some(wait)),
+            Script::Hangs => failed(PollFailure::Timeout),
+            Script::Panics => panic!("scripted"),
+        };
+        let advice = Advice { retry_after, ..Advice::default() };
+        Answer { outcome, status_code: None, advice, validators: None, duration: latency }
+    }
+}
+
+fn id(text: &str) -> JobId {
+    text.parse().unwrap()
+}
+
+fn reading(status: &str) -> JobReading {
+    JobReading {
+        status: ReportedStatus::from_word(status),
+        progress: Some(Progress { total: 10.0, processed: 10.0, successful: 10.0, failed: 0.0 }),
+        errors: crate::job::ErrorTally::new(20),
+        errors_truncated: false,
+        completed_at: CompletedAt::Absent,
+    }
+}
+
+/// A poller that runs, and all that is around it.
+struct Bench {
+    fake: Arc<Fake>,
+    handle: Handle<Fake>,
+    store: Store,
+    own: OwnMetrics,
+    shutdown: CancellationToken,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+impl Bench {
+    async fn start(jobs: &[&str], concurrency: usize, rate: f64) -> Self {
+        let bench = Self::idle(concurrency, rate);
+        bench.change(jobs, &[]).await;
+        bench
+    }
+
+    /// A poller that was not told its jobs yet.
+    fn idle(concurrency: usize, rate: f64) -> Self {
+        let clock: SharedClock = Arc::new(TokioClock::starting_at(UnixTime::from_millis(1_755_000_000_000)));
+        let own = OwnMetrics::new(&clock).unwrap();
+        let store = Store::new(clock.now());
+        let fake = Arc::new(Fake {
+            start: Instant::now(),
+            asked: Mutex::default(),
+            under_way: Mutex::default(),
+            most_under_way: Mutex::default(),
+            latency: Mutex::new(Duration::from_millis(1)),
+            answers: Mutex::default(),
+        });
+        let surroundings = Surroundings {
+            store: store.clone(),
+            clock: ClockHandle(clock),
+            poll_metrics: own.poll.clone(),
+            api_metrics: own.api.clone(),
+        };
+        let (poller, handle) = Poller::new(setup(&fake, concurrency, rate), surroundings);
+        let shutdown = CancellationToken::new();
+        tokio::spawn(poller.run(shutdown.clone()));
+        Self { fake, handle, store, own, shutdown }
+    }
+
+    async fn change(&self, joined: &[&str], left: &[&str]) {
+        let joined = joined.iter().map(|job| JobSpec {
+            id: id(job),
+            labels: Labels::default(),
+            sources: vec![JobSource::File],
+        });
+        let left = left.iter().map(|job| id(job)).collect();
+        let change = CatalogChange { joined: joined.collect(), relabelled: Vec::new(), left };
+        self.handle.change_jobs(change).await;
+    }
+}
+
+fn setup(fake: &Arc<Fake>, concurrency: usize, rate: f64) -> Setup<Fake> {
+    let poll = PollConfig { interval: INTERVAL, concurrency, max_requests_per_second: rate };
+    Setup { reader: Arc::clone(fake), poll, error_codes_per_job: 20 }
+}
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("Job:{number}")).collect()
+}
+
+async fn bench_of(count: usize, concurrency: usize, rate: f64) -> Bench {
+    let names = names(count);
+    Bench::start(&names.iter().map(String::as_str).collect::<Vec<_>>(), concurrency, rate).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_job_is_polled_once_an_interval() {
+    let bench = bench_of(20, 16, 50.0).await;
+    sleep(Duration::from_secs(299)).await;
+    for name in names(20) {
+        let polls = bench.fake.polls_of(&name);
+        assert!((10..=11).contains(&polls.len()), "{name} was polled at {polls:?}");
+        for pair in polls[1..].windows(2) {
+            assert!((pair[1] - pair[0] - 30.0).abs() < 0.1, "{name} keeps its place: {polls:?}");
+        }
+    }
+    assert_eq!(bench.own.poll.overruns.get(), 0);
+    assert_eq!(bench.own.poll.cycles.get(), 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_polls_are_made_as_soon_as_the_rate_permits() {
+    let bench = bench_of(100, 16, 50.0).await;
+    sleep(Duration::from_millis(2100)).await;
+    assert_eq!(bench.fake.count(), 100);
+    let throttled = bench.own.api.throttled_seconds.get();
+    assert!((1.5..2.1).contains(&throttled), "waiting for the own limit is counted: {throttled}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_polls_are_under_way_than_configured() {
+    let bench = bench_of(50, 4, 1000.0).await;
+    *bench.fake.latency.lock().unwrap() = Duration::from_secs(1);
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(*bench.fake.most_under_way.lock().unwrap(), 4);
+    assert!(bench.fake.count() >= 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cycle_that_does_not_fit_is_an_overrun_and_nothing_piles_up() {
+    let bench = bench_of(100, 16, 1.0).await;
+    sleep(Duration::from_secs(301)).await;
+    assert!(bench.own.poll.overruns.get() >= 9, "{}", bench.own.poll.overruns.get());
+    assert!((300..=302).contains(&bench.fake.count()), "one request a second");
+    for name in names(100) {
+        assert!((2..=4).contains(&bench.fake.polls_of(&name).len()), "all take turns");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ended_job_is_not_polled_again() {
+    let bench = Bench::idle(16, 50.0);
+    bench.fake.script("done", Script::Status("COMPLETED"));
+    bench.fake.script("failed", Script::Status("FAILED"));
+    bench.fake.script("odd", Script::Status("ARCHIVED"));
+    bench.change(&["done", "failed", "odd"], &[]).await;
+    sleep(Duration::from_secs(300)).await;
+    assert_eq!(bench.fake.polls_of("done").len(), 1);
+    assert_eq!(bench.fake.polls_of("failed").len(), 1);
+    assert!(bench.fake.polls_of("odd").len() >= 9, "an unknown status is not an end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hanging_job_delays_no_other() {
+    let bench = Bench::idle(16, 50.0);
+    bench.fake.script("hangs", Script::Hangs);
+    bench.change(&["hangs", "a", "b"], &[]).await;
+    sleep(Duration::from_secs(300)).await;
+    assert!(bench.fake.polls_of("a").len() >= 9);
+    assert!(bench.fake.polls_of("b").len() >= 9);
+    assert!(bench.fake.polls_of("hangs").len() <= 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_panics_costs_that_poll_alone() {
+    let bench = Bench::idle(16, 50.0);
+    bench.fake.script("panics", Script::Panics);
+    bench.change(&["panics", "a"], &[]).await;
+    sleep(Duration::from_secs(100)).await;
+    bench.fake.script("panics", Script::Status("PENDING"));
+    assert!(!bench.store.job(&id("panics")).unwrap().poll_success());
+    sleep(Duration::from_secs(30)).await;
+    assert!(bench.store.job(&id("panics")).unwrap().poll_success());
+    assert!(bench.fake.polls_of("a").len() >= 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_that_join_are_polled_at_once_and_jobs_that_leave_no_more() {
+    let bench = Bench::start(&["a"], 16, 50.0).await;
+    sleep(Duration::from_secs(10)).await;
+    bench.change(&["b"], &["a"]).await;
+    assert!(bench.store.job(&id("a")).is_none(), "gone when the change is acknowledged");
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(bench.fake.polls_of("b").len(), 1);
+    sleep(Duration::from_secs(100)).await;
+    assert_eq!(bench.fake.polls_of("a").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_holds_for_all_jobs() {
+    let bench = Bench::start(&["a"], 16, 50.0).await;
+    bench.fake.script("throttled", Script::Throttles(Duration::from_secs(50)));
+    bench.change(&["throttled"], &[]).await;
+    sleep(Duration::from_millis(500)).await;
+    let before = bench.fake.count();
+    sleep(Duration::from_secs(49)).await;
+    assert_eq!(bench.fake.count(), before);
+    sleep(Duration::from_secs(2)).await;
+    assert!(bench.fake.count() > before);
+    assert!(bench.own.api.throttled_seconds.get() > 5.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_is_when_every_job_was_tried_well_or_not() {
+    let bench = Bench::idle(1, 50.0);
+    bench.fake.script("a", Script::Fails(PollFailure::Connect));
+    *bench.fake.latency.lock().unwrap() = Duration::from_secs(3);
+    bench.change(&["a", "b"], &[]).await;
+    let ready = bench.handle.readiness();
+    sleep(Duration::from_secs(4)).await;
+    assert!(!*ready.borrow());
+    sleep(Duration::from_secs(3)).await;
+    assert!(*ready.borrow());
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_does_not_wait_for_a_hanging_api() {
+    let bench = Bench::idle(1, 50.0);
+    bench.fake.script("hangs", Script::Hangs);
+    bench.change(&["hangs"], &[]).await;
+    let ready = bench.handle.readiness();
+    sleep(Duration::from_secs(59)).await;
+    assert!(!*ready.borrow());
+    sleep(Duration::from_secs(2)).await;
+    assert!(*ready.borrow());
+}
+
+#[tokio::test(start_paused = true)]
+async fn up_tells_whether_the_api_works_in_the_latest_interval_with_an_answer() {
+    let bench = Bench::idle(16, 50.0);
+    bench.fake.script("a", Script::Fails(PollFailure::Unauthorized));
+    bench.fake.script("b", Script::Fails(PollFailure::NotFound));
+    bench.change(&["a", "b"], &[]).await;
+    assert_eq!(bench.own.poll.up.get(), 0, "before the first");
+    sleep(Duration::from_secs(31)).await;
+    assert_eq!(bench.own.poll.up.get(), 1, "a 404 shows that the API works");
+    bench.fake.script("b", Script::Fails(PollFailure::Unauthorized));
+    sleep(Duration::from_secs(90)).await;
+    assert_eq!(bench.own.poll.up.get(), 0);
+    bench.fake.script("b", Script::Status("COMPLETED"));
+    bench.change(&[], &["a"]).await;
+    sleep(Duration::from_secs(300)).await;
+    assert_eq!(bench.own.poll.up.get(), 1, "with nothing to ask it keeps its value");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cycles_end_also_with_nothing_to_poll() {
+    let bench = Bench::start(&[], 16, 50.0).await;
+    let start = bench.own.poll.last_cycle.get();
+    sleep(Duration::from_secs(91)).await;
+    assert_eq!(bench.own.poll.cycles.get(), 3);
+    assert!((bench.own.poll.last_cycle.get() - start - 90.0).abs() < 0.1);
+    assert_eq!(bench.own.poll.cycle_duration.get_sample_count(), 3);
+    assert!(*bench.handle.readiness().borrow(), "no job to wait for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_interval_holds_at_once() {
+    let bench = Bench::start(&["a"], 16, 50.0).await;
+    sleep(Duration::from_secs(1)).await;
+    let mut faster = setup(&bench.fake, 16, 50.0);
+    faster.poll.interval = Duration::from_secs(2);
+    bench.handle.set_up(faster).await;
+    sleep(Duration::from_secs(20)).await;
+    assert!((9..=12).contains(&bench.fake.polls_of("a").len()), "{:?}", bench.fake.polls_of("a"));
+}
