@@ -1,0 +1,88 @@
+//! Binds the listening sockets. Called by `app` before anything else starts, so that a port in use stops the start.
+
+use std::io;
+use std::net::SocketAddr;
+use tokio::net::{TcpListener, lookup_host};
+
+/// Why a listening socket can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The host's name is unknown.
+    #[error(
+        "--web.listen-address {address}: the host can't be resolved ({source}); write an address of this machine"
+    )]
+    Resolve {
+        /// As it was given.
+        address: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// The address can't be bound.
+    #[error("--web.listen-address {address}: {}", binding(source))]
+    Bind {
+        /// As it was given.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// systemd passed no socket.
+    #[error("--web.systemd-socket: no socket was passed ({0}); start it by a systemd .socket unit")]
+    Systemd(String),
+}
+
+fn binding(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "the port is in use by another process; choose another, or stop that one".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => "not permitted; ports below 1024 need a privilege".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "the address is none of this machine's".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Binds one address: `host:port`, or `:port` for all addresses of the machine, IPv6 and IPv4.
+pub async fn bind(address: &str) -> Result<Vec<TcpListener>, ListenError> {
+    if let Some(port) = address.strip_prefix(':') {
+        return match TcpListener::bind(format!("[::]:{port}")).await {
+            Ok(listener) => Ok(vec![listener]),
+            // A machine without IPv6.
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+                bind_one(address, format!("0.0.0.0:{port}")).await.map(|listener| vec![listener])
+            }
+            Err(source) => Err(ListenError::Bind { address: address.to_owned(), source }),
+        };
+    }
+    let resolved: Vec<SocketAddr> = lookup_host(address)
+        .await
+        .map_err(|source| ListenError::Resolve { address: address.to_owned(), source })?
+        .collect();
+    let mut listeners = Vec::new();
+    for resolved in resolved {
+        listeners.push(bind_one(address, resolved).await?);
+    }
+    Ok(listeners)
+}
+
+async fn bind_one(address: &str, to: impl tokio::net::ToSocketAddrs) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(to).await.map_err(|source| ListenError::Bind { address: address.to_owned(), source })
+}
+
+/// Takes the sockets that systemd passed.
+pub fn from_systemd() -> Result<Vec<TcpListener>, ListenError> {
+    let mut passed = listenfd::ListenFd::from_env();
+    let mut listeners = Vec::new();
+    for position in 0..passed.len() {
+        let socket =
+            passed.take_tcp_listener(position).map_err(|error| ListenError::Systemd(error.to_string()))?;
+        if let Some(socket) = socket {
+            let adopted = socket.set_nonblocking(true).and_then(|()| TcpListener::from_std(socket));
+            listeners.push(adopted.map_err(|error| ListenError::Systemd(error.to_string()))?);
+        }
+    }
+    if listeners.is_empty() {
+        Err(ListenError::Systemd("LISTEN_FDS names none".to_owned()))
+    } else {
+        Ok(listeners)
+    }
+}

@@ -1,0 +1,54 @@
+//! The web server: metrics, status page, JSON API, health.
+//!
+//! Called by `app`. It sends nothing to the Grid API and changes nothing: it reads the exposition and the store, and
+//! asks the app for a reload. `listen` binds addresses, `server` accepts connections and bounds them, `routes` is
+//! the table of endpoints, `respond` makes responses; each endpoint has a file of its own.
+
+pub mod health;
+pub mod jobs;
+pub mod listen;
+pub mod metrics;
+pub mod reload;
+pub mod respond;
+pub mod routes;
+pub mod server;
+pub mod status_page;
+#[cfg(test)]
+mod tests;
+
+use crate::clock::SharedClock;
+use crate::config::WebOptions;
+use crate::exposition::Exposition;
+use crate::store::Store;
+use crate::web::reload::ReloadRequest;
+use prometheus::IntGauge;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, mpsc, watch};
+
+/// What the endpoints read and whom they ask.
+pub struct Web {
+    /// Paths and limits.
+    pub options: WebOptions,
+    /// The bytes of the metrics.
+    pub exposition: Arc<Exposition>,
+    /// The jobs' states.
+    pub store: Store,
+    /// True once the exporter is ready.
+    pub readiness: watch::Receiver<bool>,
+    /// Asks for a reload of the configuration.
+    pub reload: mpsc::Sender<ReloadRequest>,
+    /// Open connections.
+    pub connections: IntGauge,
+    /// For the ages on the page.
+    pub clock: SharedClock,
+    /// Places for scrapes; nothing if they are not limited.
+    pub scrapes: Option<Arc<Semaphore>>,
+}
+
+impl Web {
+    /// The path below the route prefix as a browser must ask for it.
+    #[must_use]
+    pub fn link(&self, path: &str) -> String {
+        format!("{}{path}", self.options.route_prefix)
+    }
+}

@@ -1,0 +1,137 @@
+//! Makes responses: plain words, JSON, pages, each with its exact headers. Used by the endpoints.
+
+use crate::exposition::body::ScrapeBody;
+use crate::exposition::negotiate::Encoding;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http_body_util::{Either, Full};
+use std::io::Write;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// The body of a response: a scrape's parts, or one piece.
+pub type Body = Either<Permitted, Full<Bytes>>;
+
+/// A response.
+pub type Response = http::Response<Body>;
+
+/// Bodies shorter than this are not worth compressing, in bytes.
+const COMPRESS_FROM: usize = 1024;
+
+/// A scrape's body, which keeps its place among the scrapes until it is sent or dropped.
+#[derive(Debug)]
+pub struct Permitted {
+    /// The body.
+    pub body: ScrapeBody,
+    /// The place; nothing if scrapes are not limited.
+    pub permit: Option<OwnedSemaphorePermit>,
+}
+
+impl http_body::Body for Permitted {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        std::pin::Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A whole response of one piece.
+#[must_use]
+pub fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response {
+    let body = body.into();
+    let mut response = http::Response::new(Either::Right(Full::new(body.clone())));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// A line of plain words.
+#[must_use]
+pub fn words(status: StatusCode, line: &str) -> Response {
+    let mut response = whole(status, "text/plain; charset=utf-8", format!("{line}\n"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A JSON document.
+#[must_use]
+pub fn json(body: Vec<u8>) -> Response {
+    let mut response = whole(StatusCode::OK, "application/json", body);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A page that loads nothing but its own style sheet, and that no other page may frame.
+#[must_use]
+pub fn page(html: String) -> Response {
+    let mut response = whole(StatusCode::OK, "text/html; charset=utf-8", html);
+    let headers = response.headers_mut();
+    let policy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// 404 in plain words.
+#[must_use]
+pub fn not_found(path: &str) -> Response {
+    let shown: String = path.chars().take(200).collect();
+    words(StatusCode::NOT_FOUND, &format!("There is nothing at {shown}. See / for what there is."))
+}
+
+/// 405 in plain words, with the methods that are there.
+#[must_use]
+pub fn method_not_allowed(method: &Method, allowed: &str) -> Response {
+    let line = format!("{method} is not possible here; use {allowed}.");
+    let mut response = words(StatusCode::METHOD_NOT_ALLOWED, &line);
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
+}
+
+/// The encoding that the request prefers.
+#[must_use]
+pub fn encoding(headers: &HeaderMap) -> Encoding {
+    let values: Vec<_> =
+        headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
+    Encoding::negotiate((!values.is_empty()).then(|| values.join(",")).as_deref())
+}
+
+/// Compresses a response of one piece, if the request asked for it and it pays.
+#[must_use]
+pub fn compress_for(request: &HeaderMap, mut response: Response, body: &[u8]) -> Response {
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    if encoding(request) != Encoding::Gzip || body.len() < COMPRESS_FROM {
+        return response;
+    }
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+    let Ok(compressed) = encoder.write_all(body).and_then(|()| encoder.finish()) else { return response };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(compressed.len()));
+    *response.body_mut() = Either::Right(Full::new(compressed.into()));
+    response
+}

@@ -1,0 +1,128 @@
+//! Accepts connections and serves them, within bounds, until it is told to stop. Called by `app`.
+//!
+//! HTTP/1.1 and HTTP/2 without TLS. Connections are bounded in number, a head must come in time, and a stop answers
+//! what is under way before it returns.
+
+use crate::web::{Web, routes};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use prometheus::IntGauge;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+/// Connections open at once; more wait in the system's queue.
+const CONNECTIONS: usize = 1024;
+
+/// The time for a request's head, and for an idle connection.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The largest head, in bytes.
+const HEAD_BYTES: usize = 32 * 1024;
+
+/// What is under way at a stop has so long to end.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// After `accept` failed (no file descriptors left, say), the next try waits so long.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `shutdown`, then answers what is under way, for [`STOP_TIMEOUT`] at most.
+pub async fn serve(web: Arc<Web>, listeners: Vec<TcpListener>, shutdown: CancellationToken) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(accept(Arc::clone(&web), listener, Arc::clone(&places), shutdown.clone()));
+    }
+    while accepting.join_next().await.is_some() {}
+}
+
+/// Accepts until `shutdown`, each connection in a task of its own; then waits for those to end.
+async fn accept(web: Arc<Web>, listener: TcpListener, places: Arc<Semaphore>, shutdown: CancellationToken) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await.ok();
+            (listener.accept().await, place)
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            Some(_ended) = connections.join_next() => {}
+            (accepted, place) = accepted => match accepted {
+                Ok((stream, _peer)) => {
+                    connections.spawn(serve_connection(Arc::clone(&web), stream, place, shutdown.clone()));
+                }
+                Err(error) => {
+                    warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// Serves one connection to its end. A fault of a client is that client's trouble alone.
+async fn serve_connection(
+    web: Arc<Web>,
+    stream: TcpStream,
+    place: Option<OwnedSemaphorePermit>,
+    shutdown: CancellationToken,
+) {
+    let open = OpenConnection::new(web.connections.clone());
+    // Scrapes are whole responses: waiting to fill a packet only delays their end.
+    let _best_effort = stream.set_nodelay(true);
+    let service = service_fn(|request| {
+        let web = Arc::clone(&web);
+        async move { Ok::<_, Infallible>(routes::answer(&web, &request).await) }
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(64)
+        .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
+        .keep_alive_interval(HEAD_TIMEOUT);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            match tokio::time::timeout(STOP_TIMEOUT, connection).await {
+                Ok(result) => result,
+                Err(_elapsed) => {
+                    warn!(seconds = STOP_TIMEOUT.as_secs(), "a response was still under way and is cut");
+                    Ok(())
+                }
+            }
+        }
+    };
+    if let Err(error) = result {
+        debug!(%error, "a connection ended by a fault");
+    }
+    drop((open, place));
+}
+
+/// Counts a connection as long as it lives.
+struct OpenConnection(IntGauge);
+
+impl OpenConnection {
+    fn new(gauge: IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -1,0 +1,238 @@
+//! The endpoints over real sockets, as a client sees them.
+
+use super::*;
+use crate::clock::{SystemClock, UnixTime};
+use crate::job::{CompletedAt, ErrorTally, JobReading, Labels, Progress, ReportedStatus};
+use crate::store::{CountFrom, NewJob, Outcome};
+use crate::telemetry::own::OwnMetrics;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+/// A server on a free port of loopback.
+struct Server {
+    address: std::net::SocketAddr,
+    web: Arc<Web>,
+    ready: watch::Sender<bool>,
+    reloads: mpsc::Receiver<ReloadRequest>,
+    shutdown: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    async fn start(change: impl FnOnce(&mut WebOptions)) -> Self {
+        let clock: SharedClock = Arc::new(SystemClock);
+        let own = OwnMetrics::new(&clock).unwrap();
+        let store = Store::new(UnixTime::from_millis(0));
+        let labels: Labels = [("team".parse().unwrap(), "<script>".to_owned())].into_iter().collect();
+        let id: crate::job::JobId = "Job:1".parse().unwrap();
+        store.join(vec![NewJob { id: id.clone(), labels, sources: vec!["jobs"] }], CountFrom::FirstReading);
+        let reading = JobReading {
+            status: ReportedStatus::from_word("PAUSED"),
+            progress: Some(Progress { total: 10.0, processed: 5.0, successful: 3.0, failed: 2.0 }),
+            errors: ErrorTally::new(20),
+            errors_truncated: false,
+            completed_at: CompletedAt::Absent,
+        };
+        store.apply(&id, Outcome::Read(reading), clock.now());
+        let mut options = WebOptions {
+            listen_addresses: Vec::new(),
+            systemd_socket: false,
+            telemetry_path: "/metrics".to_owned(),
+            external_url: None,
+            route_prefix: String::new(),
+            max_requests: 40,
+            enable_lifecycle: false,
+        };
+        change(&mut options);
+        let (ready, readiness) = watch::channel(false);
+        let (reload, reloads) = mpsc::channel(1);
+        let web = Arc::new(Web {
+            exposition: Arc::new(Exposition::new(store.clone(), own.registry.clone())),
+            scrapes: (options.max_requests > 0).then(|| Arc::new(Semaphore::new(options.max_requests))),
+            options,
+            store,
+            readiness,
+            reload,
+            connections: own.web_connections.clone(),
+            clock,
+        });
+        let listeners = listen::bind("127.0.0.1:0").await.unwrap();
+        let address = listeners[0].local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(server::serve(Arc::clone(&web), listeners, shutdown.clone()));
+        Self { address, web, ready, reloads, shutdown, task }
+    }
+
+    /// Sends raw bytes on a connection of its own and reads to its end.
+    async fn exchange(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    async fn ask(&self, method: &str, path: &str) -> String {
+        self.exchange(&format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await
+    }
+
+    async fn get(&self, path: &str) -> String {
+        self.ask("GET", path).await
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+        self.task.abort();
+    }
+}
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap()
+}
+
+#[tokio::test]
+async fn metrics_have_the_exact_content_type_and_length() {
+    let server = Server::start(|_| {}).await;
+    let answer = server.get("/metrics").await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{head}");
+    assert!(head.contains(&format!("content-length: {}", body.len())), "{head}");
+    assert!(body.contains("grid_bulk_job_failed_rows{jobId=\"Job:1\"} 2\n"));
+    assert!(body.contains("grid_bulk_exporter_web_connections 1\n"), "this one");
+}
+
+#[tokio::test]
+async fn head_answers_as_get_without_the_body() {
+    let server = Server::start(|_| {}).await;
+    for path in ["/", "/-/healthy", "/api/v1/jobs", "/style.css"] {
+        let get = server.get(path).await;
+        let head = server.ask("HEAD", path).await;
+        let without_date = |text: &str| {
+            let head = text.split("\r\n\r\n").next().unwrap();
+            head.lines().filter(|line| !line.starts_with("date:")).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(without_date(&head), without_date(&get), "{path}");
+        assert!(head.ends_with("\r\n\r\n"), "{path} sent a body");
+    }
+    assert_eq!(status(&server.ask("HEAD", "/metrics").await), "200");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_told_in_plain_words() {
+    let server = Server::start(|_| {}).await;
+    let answer = server.get("/nothing").await;
+    assert_eq!(status(&answer), "404");
+    assert!(answer.contains("There is nothing at /nothing."));
+    let answer = server.ask("DELETE", "/metrics").await;
+    assert_eq!(status(&answer), "405");
+    assert!(answer.contains("allow: GET, HEAD\r\n"), "{answer}");
+    let answer = server.get("/-/reload").await;
+    assert_eq!(status(&answer), "405");
+    assert!(answer.contains("allow: POST, PUT\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_page_escapes_what_others_wrote_and_loads_nothing_from_elsewhere() {
+    let server = Server::start(|_| {}).await;
+    let answer = server.get("/").await;
+    assert!(answer.contains("team: &lt;script&gt;"), "{answer}");
+    assert!(!answer.contains("<script"));
+    assert!(answer.contains("content-security-policy: default-src 'none'; style-src 'self'"));
+    assert!(!answer.contains("unsafe-inline") && !answer.contains("style=\""));
+    assert!(answer.contains("PAUSED"), "the API's own word");
+}
+
+#[tokio::test]
+async fn a_job_is_shown_as_json_with_its_raw_status() {
+    let server = Server::start(|_| {}).await;
+    let answer = server.get("/api/v1/jobs").await;
+    let body = answer.split_once("\r\n\r\n").unwrap().1;
+    let document: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(document["total"], 1);
+    let job = &document["jobs"][0];
+    assert_eq!(job["jobId"], "Job:1");
+    assert_eq!(job["status"], "UNKNOWN");
+    assert_eq!(job["rawStatus"], "PAUSED");
+    assert_eq!(job["progress"]["failed"], 2);
+    assert_eq!(job["poll"]["success"], true);
+    assert_eq!(job["labels"]["team"], "<script>");
+}
+
+#[tokio::test]
+async fn health_never_waits_and_readiness_follows_the_poller() {
+    let server = Server::start(|_| {}).await;
+    assert_eq!(status(&server.get("/-/healthy").await), "200");
+    assert_eq!(status(&server.get("/-/ready").await), "503");
+    server.ready.send_replace(true);
+    assert_eq!(status(&server.get("/-/ready").await), "200");
+}
+
+#[tokio::test]
+async fn a_reload_needs_its_flag_and_tells_its_faults() {
+    let server = Server::start(|_| {}).await;
+    assert_eq!(status(&server.ask("POST", "/-/reload").await), "403");
+    let mut server = Server::start(|options| options.enable_lifecycle = true).await;
+    let mut reloads = std::mem::replace(&mut server.reloads, mpsc::channel(1).1);
+    let app = tokio::spawn(async move {
+        reloads.recv().await.unwrap().done.send(Ok(())).unwrap();
+        reloads.recv().await.unwrap().done.send(Err("grid.yml:3: no".to_owned())).unwrap();
+    });
+    assert_eq!(status(&server.ask("POST", "/-/reload").await), "200");
+    let refused = server.ask("PUT", "/-/reload").await;
+    assert_eq!(status(&refused), "500");
+    assert!(refused.contains("grid.yml:3: no"));
+    app.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_route_prefix_holds_for_everything() {
+    let server = Server::start(|options| options.route_prefix = "/grid".to_owned()).await;
+    assert_eq!(status(&server.get("/grid/metrics").await), "200");
+    assert_eq!(status(&server.get("/metrics").await), "404");
+    assert!(server.get("/").await.contains("location: /grid/\r\n"));
+    assert!(server.get("/grid").await.contains("location: /grid/\r\n"));
+    assert!(server.get("/grid/").await.contains("href=\"/grid/metrics\""));
+}
+
+#[tokio::test]
+async fn more_scrapes_than_permitted_get_503() {
+    let server = Server::start(|options| options.max_requests = 1).await;
+    let held = Arc::clone(server.web.scrapes.as_ref().unwrap()).acquire_owned().await.unwrap();
+    let answer = server.get("/metrics").await;
+    assert_eq!(status(&answer), "503");
+    assert!(answer.contains("--web.max-requests"));
+    drop(held);
+    assert_eq!(status(&server.get("/metrics").await), "200");
+    assert_eq!(status(&server.get("/metrics").await), "200", "the place is given back");
+}
+
+#[tokio::test]
+async fn a_stop_answers_what_is_under_way_and_closes_idle_connections() {
+    let server = Server::start(|_| {}).await;
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
+    idle.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut start = [0; 15];
+    idle.read_exact(&mut start).await.unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200 OK");
+    server.shutdown.cancel();
+    let mut rest = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_secs(5), idle.read_to_end(&mut rest)).await;
+    assert!(closed.is_ok(), "an idle connection is closed at once");
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_told_in_one_line() {
+    let server = Server::start(|_| {}).await;
+    let address = server.address.to_string();
+    let error = listen::bind(&address).await.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!(
+            "--web.listen-address {address}: the port is in use by another process; choose another, or stop that one"
+        )
+    );
+}
