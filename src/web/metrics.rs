@@ -12,16 +12,11 @@ use std::sync::Arc;
 /// Answers a scrape; 503 if as many are under way as `--web.max-requests` permits.
 #[must_use]
 pub fn answer(web: &Web, request: &HeaderMap) -> Response {
-    let permit = match &web.scrapes {
-        None => None,
-        Some(scrapes) => match Arc::clone(scrapes).try_acquire_owned() {
-            Ok(permit) => Some(permit),
-            Err(_) => {
-                let limit = web.options.max_requests;
-                let line = format!("{limit} scrapes are under way; --web.max-requests permits no more.");
-                return respond::words(StatusCode::SERVICE_UNAVAILABLE, &line);
-            }
-        },
+    let permit = web.scrapes.as_ref().map(|scrapes| Arc::clone(scrapes).try_acquire_owned()).transpose();
+    let Ok(permit) = permit else {
+        let limit = web.options.max_requests;
+        let line = format!("{limit} scrapes are under way; --web.max-requests permits no more.");
+        return respond::words(StatusCode::SERVICE_UNAVAILABLE, &line);
     };
     let encoding = respond::encoding(request);
     let body = web.exposition.scrape(encoding);
