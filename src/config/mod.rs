@@ -1,10 +1,30 @@
 //! The validated configuration: plain data, with no strings left to parse.
 //!
-//! `file` reads the YAML with its positions, `merge` puts flags over environment over file, `reload` reads anew.
-//! Each part of the program takes its own section, never the whole.
+//! [`reload`] is the way in: it reads the file (`source` its bytes, `yaml` its structure, `file` its meaning)
+//! and lets [`merge`] put flags over environment over file. [`keys`] is the table of all keys. Each part of the
+//! program takes its own section, never the whole.
+
+pub mod environment;
+pub mod error;
+mod file;
+mod jobs;
+pub mod keys;
+pub mod merge;
+pub mod reload;
+mod section;
+mod source;
+pub mod urls;
+pub mod values;
+mod yaml;
+
+pub use environment::Environment;
+pub use error::{Fault, Faults};
+pub use merge::{Draft, Inputs};
+pub use reload::{ConfigFingerprint, Loaded};
 
 use crate::job::{JobId, Labels};
 use crate::secret::Secret;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
@@ -25,7 +45,7 @@ pub struct Config {
 }
 
 /// How to reach the Grid API (`grid:`).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct GridConfig {
     /// Scheme, host and path under which the API lies; no query, no fragment, no user, no slash at its end.
     pub base_url: Url,
@@ -49,6 +69,25 @@ pub struct GridConfig {
     pub proxy_url: Option<Url>,
 }
 
+impl fmt::Debug for GridConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("GridConfig")
+            .field("base_url", &self.base_url.as_str())
+            .field("client_id", &self.client_id)
+            .field("client_secret", &self.client_secret)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("timeout", &self.timeout)
+            .field("read_idle_timeout", &self.read_idle_timeout)
+            .field("max_duration", &self.max_duration)
+            .field("max_response_bytes", &self.max_response_bytes)
+            .field("tls", &self.tls)
+            // Its user and password stay out.
+            .field("proxy_url", &self.proxy_url.as_ref().and_then(Url::host_str))
+            .finish()
+    }
+}
+
 /// Where a credential comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialSource {
@@ -61,6 +100,17 @@ pub enum CredentialSource {
     },
     /// In a file, which is read again when it changes. White space at its end is not part of it.
     File(PathBuf),
+}
+
+impl CredentialSource {
+    /// Where it comes from, never what it is.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        match self {
+            Self::Value { origin, .. } => origin.clone(),
+            Self::File(path) => format!("the file {}", error::shown_path(path)),
+        }
+    }
 }
 
 /// TLS towards the API (`grid.tls_config`), as in Prometheus.
