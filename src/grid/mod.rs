@@ -20,6 +20,7 @@ use crate::job::{ErrorTally, JobId, JobReading};
 use std::time::Duration;
 
 pub mod error;
+pub mod parse;
 
 /// The path of a job below the base URL, without its id.
 pub const JOB_PATH: &str = "/customers/bulk/jobs/";
