@@ -166,7 +166,9 @@ impl Job {
     /// Takes the next token; `kept` is its text where the token does not hold it.
     pub(super) fn take(&mut self, token: Token<'_>, kept: &str) -> Result<(), ParseError> {
         let text = match token {
-            Token::Key(Text::Here(text)) | Token::Text(Text::Here(text)) | Token::Number(Text::Here(text)) => text,
+            Token::Key(Text::Here(text))
+            | Token::Text(Text::Here(text))
+            | Token::Number(Text::Here(text)) => text,
             Token::Begin | Token::End | Token::Null | Token::Other => "",
             Token::Key(Text::Kept) | Token::Text(Text::Kept) | Token::Number(Text::Kept) => kept,
         };
@@ -222,9 +224,12 @@ impl Job {
         let key = JobKey::from_text(text);
         let bit = match key {
             JobKey::Unknown => 0,
-            JobKey::Id | JobKey::JobId | JobKey::Status | JobKey::Progress | JobKey::Errors | JobKey::CompletedAt => {
-                1_u8 << (key as u8)
-            }
+            JobKey::Id
+            | JobKey::JobId
+            | JobKey::Status
+            | JobKey::Progress
+            | JobKey::Errors
+            | JobKey::CompletedAt => 1_u8 << (key as u8),
         };
         if self.seen & bit != 0 {
             return Err(ParseError::Twice(key.as_str()));
@@ -235,13 +240,17 @@ impl Job {
 
     fn job_value(&mut self, key: JobKey, token: Token<'_>, text: &str) -> Result<Place, ParseError> {
         match (key, token) {
-            (JobKey::Id | JobKey::JobId, Token::Text(_)) if text == self.asked.as_str() => self.is_named = true,
+            (JobKey::Id | JobKey::JobId, Token::Text(_)) if text == self.asked.as_str() => {
+                self.is_named = true
+            }
             (JobKey::Id | JobKey::JobId, Token::Text(_)) => return Err(ParseError::AnotherJob),
             (JobKey::Status, Token::Text(_)) => self.status = Some(ReportedStatus::from_word(text)),
             (JobKey::CompletedAt, Token::Text(_)) => {
                 self.completed_at = match parse_rfc3339(text) {
                     Some(time) => CompletedAt::At(time),
-                    None => CompletedAt::Unreadable(text.chars().take(UNREADABLE_LENGTH).collect::<String>().into()),
+                    None => CompletedAt::Unreadable(
+                        text.chars().take(UNREADABLE_LENGTH).collect::<String>().into(),
+                    ),
                 }
             }
             (JobKey::CompletedAt, Token::Other) => self.completed_at = CompletedAt::Unreadable("".into()),
@@ -252,7 +261,9 @@ impl Job {
             (JobKey::Progress, _) => {
                 return Err(ParseError::WrongType { key: key.as_str(), expected: "an object" });
             }
-            (JobKey::Errors, _) => return Err(ParseError::WrongType { key: key.as_str(), expected: "an array" }),
+            (JobKey::Errors, _) => {
+                return Err(ParseError::WrongType { key: key.as_str(), expected: "an array" });
+            }
             (JobKey::Id | JobKey::JobId | JobKey::Status | JobKey::CompletedAt, _) => {
                 return Err(ParseError::WrongType { key: key.as_str(), expected: "a string" });
             }

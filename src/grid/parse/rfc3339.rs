@@ -24,11 +24,13 @@ pub fn parse_rfc3339(text: &str) -> Option<UnixTime> {
     let millis = reader.fraction()?;
     let offset = reader.offset()?;
     let month = time::Month::try_from(u8::try_from(month).ok()?).ok()?;
-    let date = time::Date::from_calendar_date(i32::try_from(year).ok()?, month, u8::try_from(day).ok()?).ok()?;
+    let date =
+        time::Date::from_calendar_date(i32::try_from(year).ok()?, month, u8::try_from(day).ok()?).ok()?;
     if !reader.rest.is_empty() || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let days = i64::from(date.to_julian_day()) - i64::from(time::macros::date!(1970 - 01 - 01).to_julian_day());
+    let days =
+        i64::from(date.to_julian_day()) - i64::from(time::macros::date!(1970 - 01 - 01).to_julian_day());
     let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second - offset;
     Some(UnixTime::from_millis(seconds * 1_000 + millis))
 }

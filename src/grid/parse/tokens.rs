@@ -172,7 +172,12 @@ type Step<'p> = Option<Token<'p>>;
 
 impl Tokens {
     /// Reads a string of which the opening quote comes next.
-    fn read_text<'p>(&mut self, rest: &mut &'p str, is_wanted: bool, is_key: bool) -> Result<Step<'p>, Fault> {
+    fn read_text<'p>(
+        &mut self,
+        rest: &mut &'p str,
+        is_wanted: bool,
+        is_key: bool,
+    ) -> Result<Step<'p>, Fault> {
         advance(rest, 1);
         let plain = plain_length(rest.as_bytes());
         if rest.as_bytes().get(plain) == Some(&b'"') {
@@ -186,7 +191,13 @@ impl Tokens {
     }
 
     /// Notes that a string is whole.
-    fn end_text<'p>(&mut self, text: Text<'p>, is_wanted: bool, is_key: bool, rest: &mut &'p str) -> Step<'p> {
+    fn end_text<'p>(
+        &mut self,
+        text: Text<'p>,
+        is_wanted: bool,
+        is_key: bool,
+        rest: &mut &'p str,
+    ) -> Step<'p> {
         if is_key {
             self.expect = Expect::Colon;
             // Nearly always the colon follows at once: one turn of the loop less.
@@ -213,7 +224,9 @@ impl Tokens {
                     self.kept.clear();
                     self.read_number(rest, part, 1, want == Want::Number)
                 }
-                None if self.expect == Expect::Start && rest.starts_with('\u{feff}') => Err(Fault::ByteOrderMark),
+                None if self.expect == Expect::Start && rest.starts_with('\u{feff}') => {
+                    Err(Fault::ByteOrderMark)
+                }
                 None => Err(unexpected(self.expect, false)),
             },
         }
