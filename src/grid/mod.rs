@@ -19,7 +19,12 @@ use crate::grid::error::ApiError;
 use crate::job::{ErrorTally, JobId, JobReading};
 use std::time::Duration;
 
+pub mod advice;
+pub mod client;
+pub mod credentials;
 pub mod error;
+pub mod parse;
+pub mod tls;
 
 /// The path of a job below the base URL, without its id.
 pub const JOB_PATH: &str = "/customers/bulk/jobs/";

@@ -1,0 +1,368 @@
+//! What the tokens of a body say about a job.
+//!
+//! Called by `parse::JobParser`, which asks [`Job::want`] before each value, so that all that is not read here is
+//! skipped where it is cheapest. Keys may come in any order, so what was read waits until the end.
+
+use super::error::ParseError;
+use super::rfc3339::parse_rfc3339;
+use super::tokens::{Text, Token, Want};
+use crate::job::{CompletedAt, ErrorTally, JobId, JobReading, Progress, ReportedStatus};
+
+/// Names of the four counts, in the order of [`Progress`].
+const COUNTS: [&str; 4] = ["progress.total", "progress.processed", "progress.successful", "progress.failed"];
+
+/// Characters kept of a `completedAt` that is no time.
+const UNREADABLE_LENGTH: usize = 64;
+
+/// Where in the body we stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Before the job.
+    Start,
+    /// Between two keys of the job.
+    Job,
+    /// Before the value of this key.
+    JobValue(JobKey),
+    /// Between two counts.
+    Progress,
+    /// Before this count, or one that we don't know.
+    Count(Option<usize>),
+    /// Between two entries of `errors`.
+    Errors,
+    /// Between two keys of an entry.
+    Entry,
+    /// Before an entry's value.
+    EntryValue(EntryKey),
+    /// Between two keys of an entry's `error`.
+    Nested,
+    /// Before a value of it.
+    NestedValue {
+        /// True for `code`.
+        is_code: bool,
+    },
+    /// After the job.
+    End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum JobKey {
+    Id,
+    JobId,
+    Status,
+    Progress,
+    Errors,
+    CompletedAt,
+    Unknown,
+}
+
+impl JobKey {
+    fn from_text(text: &str) -> Self {
+        match text {
+            "id" => Self::Id,
+            "jobId" => Self::JobId,
+            "status" => Self::Status,
+            "progress" => Self::Progress,
+            "errors" => Self::Errors,
+            "completedAt" => Self::CompletedAt,
+            _ => Self::Unknown,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::JobId => "jobId",
+            Self::Status => "status",
+            Self::Progress => "progress",
+            Self::Errors => "errors",
+            Self::CompletedAt => "completedAt",
+            Self::Unknown => "",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EntryKey {
+    Code,
+    Error,
+    Unknown,
+}
+
+/// What is known of the entry that is being read.
+#[derive(Debug, Default)]
+struct Entry {
+    has_code: bool,
+    has_error: bool,
+    has_nested_code: bool,
+    /// Its own code was there and is counted.
+    is_counted: bool,
+    /// The code within `error`, which holds if the entry has none of its own. Its memory is used again for the
+    /// next entry.
+    nested: String,
+    nested_is_text: bool,
+}
+
+/// What was read so far.
+#[derive(Debug)]
+pub(super) struct Job {
+    asked: JobId,
+    place: Place,
+    /// A bit for each [`JobKey`] that was there.
+    seen: u8,
+    /// True once `id` or `jobId` named the job that was asked for.
+    is_named: bool,
+    status: Option<ReportedStatus>,
+    counts: [Option<f64>; 4],
+    progress: Option<Progress>,
+    tally: ErrorTally,
+    /// True from the end of `errors` on.
+    errors_are_whole: bool,
+    entry: Entry,
+    completed_at: CompletedAt,
+}
+
+impl Job {
+    pub(super) fn new(asked: JobId, tally: ErrorTally) -> Self {
+        Self {
+            asked,
+            place: Place::Start,
+            seen: 0,
+            is_named: false,
+            status: None,
+            counts: [None; 4],
+            progress: None,
+            tally,
+            errors_are_whole: false,
+            entry: Entry::default(),
+            completed_at: CompletedAt::Absent,
+        }
+    }
+
+    /// What is wanted of a value, should one come next.
+    pub(super) const fn want(&self) -> Want {
+        match self.place {
+            Place::JobValue(JobKey::Id | JobKey::JobId | JobKey::Status | JobKey::CompletedAt)
+            | Place::EntryValue(EntryKey::Code)
+            | Place::NestedValue { is_code: true } => Want::Text,
+            Place::Count(Some(_)) => Want::Number,
+            Place::Start
+            | Place::JobValue(JobKey::Progress)
+            | Place::Errors
+            | Place::EntryValue(EntryKey::Error) => Want::Object,
+            Place::JobValue(JobKey::Errors) => Want::Array,
+            Place::JobValue(JobKey::Unknown)
+            | Place::Count(None)
+            | Place::EntryValue(EntryKey::Unknown)
+            | Place::NestedValue { is_code: false }
+            // Here no value can come, but a key or an end.
+            | Place::Job
+            | Place::Progress
+            | Place::Entry
+            | Place::Nested
+            | Place::End => Want::Nothing,
+        }
+    }
+
+    /// Takes the next token; `kept` is its text where the token does not hold it.
+    pub(super) fn take(&mut self, token: Token<'_>, kept: &str) -> Result<(), ParseError> {
+        let text = match token {
+            Token::Key(Text::Here(text))
+            | Token::Text(Text::Here(text))
+            | Token::Number(Text::Here(text)) => text,
+            Token::Begin | Token::End | Token::Null | Token::Other => "",
+            Token::Key(Text::Kept) | Token::Text(Text::Kept) | Token::Number(Text::Kept) => kept,
+        };
+        self.place = match (self.place, token) {
+            (Place::Start, Token::Begin) => Place::Job,
+            (Place::Start, _) => return Err(ParseError::NotAnObject),
+            (Place::Job, Token::Key(_)) => self.job_key(text)?,
+            (Place::Job, Token::End) => Place::End,
+            (Place::JobValue(key), _) => self.job_value(key, token, text)?,
+            (Place::Progress, Token::Key(_)) => self.count_key(text)?,
+            (Place::Progress, Token::End) => self.end_progress()?,
+            (Place::Count(Some(index)), _) => self.count(index, token, text)?,
+            (Place::Errors, Token::Begin) => self.begin_entry(),
+            (Place::Errors, Token::End) => {
+                self.errors_are_whole = true;
+                Place::Job
+            }
+            (Place::Errors, _) => {
+                self.tally.count(None);
+                Place::Errors
+            }
+            (Place::Entry, Token::Key(_)) => self.entry_key(text)?,
+            (Place::Entry, Token::End) => self.end_entry(),
+            (Place::EntryValue(EntryKey::Code), Token::Text(_)) => {
+                self.tally.count(Some(text));
+                self.entry.is_counted = true;
+                Place::Entry
+            }
+            (Place::EntryValue(EntryKey::Error), Token::Begin) => Place::Nested,
+            (Place::EntryValue(_), _) | (Place::Nested, Token::End) => Place::Entry,
+            (Place::Nested, Token::Key(_)) => {
+                let is_code = text == "code";
+                if is_code && std::mem::replace(&mut self.entry.has_nested_code, true) {
+                    return Err(ParseError::Twice("errors[].error.code"));
+                }
+                Place::NestedValue { is_code }
+            }
+            (Place::NestedValue { is_code: true }, Token::Text(_)) => {
+                self.entry.nested.clear();
+                self.entry.nested.push_str(text);
+                self.entry.nested_is_text = true;
+                Place::Nested
+            }
+            (Place::NestedValue { .. }, _) => Place::Nested,
+            (Place::Count(None), _) => Place::Progress,
+            // The tokens come in the grammar's order, so nothing else is possible.
+            (place @ (Place::Job | Place::Progress | Place::Entry | Place::Nested | Place::End), _) => place,
+        };
+        Ok(())
+    }
+
+    fn job_key(&mut self, text: &str) -> Result<Place, ParseError> {
+        let key = JobKey::from_text(text);
+        let bit = match key {
+            JobKey::Unknown => 0,
+            JobKey::Id
+            | JobKey::JobId
+            | JobKey::Status
+            | JobKey::Progress
+            | JobKey::Errors
+            | JobKey::CompletedAt => 1_u8 << (key as u8),
+        };
+        if self.seen & bit != 0 {
+            return Err(ParseError::Twice(key.as_str()));
+        }
+        self.seen |= bit;
+        Ok(Place::JobValue(key))
+    }
+
+    fn job_value(&mut self, key: JobKey, token: Token<'_>, text: &str) -> Result<Place, ParseError> {
+        match (key, token) {
+            (JobKey::Id | JobKey::JobId, Token::Text(_)) if text == self.asked.as_str() => {
+                self.is_named = true
+            }
+            (JobKey::Id | JobKey::JobId, Token::Text(_)) => return Err(ParseError::AnotherJob),
+            (JobKey::Status, Token::Text(_)) => self.status = Some(ReportedStatus::from_word(text)),
+            (JobKey::CompletedAt, Token::Text(_)) => {
+                self.completed_at = match parse_rfc3339(text) {
+                    Some(time) => CompletedAt::At(time),
+                    None => CompletedAt::Unreadable(
+                        text.chars().take(UNREADABLE_LENGTH).collect::<String>().into(),
+                    ),
+                }
+            }
+            (JobKey::CompletedAt, Token::Other) => self.completed_at = CompletedAt::Unreadable("".into()),
+            (JobKey::Progress, Token::Begin) => return Ok(Place::Progress),
+            (JobKey::Errors, Token::Begin) => return Ok(Place::Errors),
+            (JobKey::Errors, Token::Null) => self.errors_are_whole = true,
+            (JobKey::Unknown, _) | (_, Token::Null) => {}
+            (JobKey::Progress, _) => {
+                return Err(ParseError::WrongType { key: key.as_str(), expected: "an object" });
+            }
+            (JobKey::Errors, _) => {
+                return Err(ParseError::WrongType { key: key.as_str(), expected: "an array" });
+            }
+            (JobKey::Id | JobKey::JobId | JobKey::Status | JobKey::CompletedAt, _) => {
+                return Err(ParseError::WrongType { key: key.as_str(), expected: "a string" });
+            }
+        }
+        Ok(Place::Job)
+    }
+
+    fn count_key(&self, text: &str) -> Result<Place, ParseError> {
+        let index = match text {
+            "total" => 0,
+            "processed" => 1,
+            "successful" => 2,
+            "failed" => 3,
+            _ => return Ok(Place::Count(None)),
+        };
+        match self.counts.get(index) {
+            Some(Some(_)) => Err(ParseError::Twice(count_name(index))),
+            Some(None) | None => Ok(Place::Count(Some(index))),
+        }
+    }
+
+    fn count(&mut self, index: usize, token: Token<'_>, text: &str) -> Result<Place, ParseError> {
+        let Token::Number(_) = token else {
+            return Err(ParseError::WrongType { key: count_name(index), expected: "a number" });
+        };
+        let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+        let Some(number) = number else { return Err(ParseError::TooLarge(count_name(index))) };
+        if let Some(count) = self.counts.get_mut(index) {
+            *count = Some(number);
+        }
+        Ok(Place::Progress)
+    }
+
+    fn end_progress(&mut self) -> Result<Place, ParseError> {
+        for (index, count) in self.counts.iter().enumerate() {
+            if count.is_none() {
+                return Err(ParseError::Missing(count_name(index)));
+            }
+        }
+        let [total, processed, successful, failed] = self.counts.map(Option::unwrap_or_default);
+        self.progress = Some(Progress { total, processed, successful, failed });
+        Ok(Place::Job)
+    }
+
+    fn begin_entry(&mut self) -> Place {
+        let mut nested = std::mem::take(&mut self.entry.nested);
+        nested.clear();
+        self.entry = Entry { nested, ..Entry::default() };
+        Place::Entry
+    }
+
+    fn entry_key(&mut self, text: &str) -> Result<Place, ParseError> {
+        let (key, seen, name) = match text {
+            "code" => (EntryKey::Code, &mut self.entry.has_code, "errors[].code"),
+            "error" => (EntryKey::Error, &mut self.entry.has_error, "errors[].error"),
+            _ => return Ok(Place::EntryValue(EntryKey::Unknown)),
+        };
+        if std::mem::replace(seen, true) {
+            return Err(ParseError::Twice(name));
+        }
+        Ok(Place::EntryValue(key))
+    }
+
+    fn end_entry(&mut self) -> Place {
+        if !self.entry.is_counted {
+            self.tally.count(self.entry.nested_is_text.then_some(self.entry.nested.as_str()));
+        }
+        Place::Errors
+    }
+
+    /// The job, at the end of a whole body.
+    pub(super) fn finish(self) -> Result<JobReading, ParseError> {
+        if !self.is_named {
+            return Err(ParseError::Missing("id"));
+        }
+        let Some(status) = self.status else { return Err(ParseError::Missing("status")) };
+        Ok(JobReading {
+            status,
+            progress: self.progress,
+            errors: self.tally,
+            errors_truncated: false,
+            completed_at: self.completed_at,
+        })
+    }
+
+    /// The job, if its id, status and counts were whole when the body broke off.
+    pub(super) fn finish_truncated(self) -> Option<JobReading> {
+        let whole = self.is_named && self.progress.is_some();
+        let status = self.status.filter(|_| whole)?;
+        Some(JobReading {
+            status,
+            progress: self.progress,
+            errors: self.tally,
+            errors_truncated: !self.errors_are_whole,
+            completed_at: self.completed_at,
+        })
+    }
+}
+
+fn count_name(index: usize) -> &'static str {
+    COUNTS.get(index).copied().unwrap_or_default()
+}

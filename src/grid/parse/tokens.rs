@@ -1,0 +1,364 @@
+//! JSON as tokens, from text that comes in pieces; checks all of the grammar and keeps almost nothing.
+//!
+//! Called by `parse::JobParser`, which says before each value what it wants of it. What it does not want is checked
+//! and skipped here, containers whole, so that the reader sees no token of it. Memory: one bit a level, and one
+//! token of at most [`MAX_KEPT`] bytes.
+
+use super::error::Fault;
+use super::number::NumberPart;
+use super::scan::{plain_length, skip_space};
+use super::text::{TextProgress, TextReader};
+
+/// Levels of nesting that are followed; a job has five.
+pub const MAX_DEPTH: u32 = 64;
+
+/// Bytes kept of one token: the longest text that matters is a job id of 256.
+pub const MAX_KEPT: usize = 1024;
+
+/// What the reader wants of the value that comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Want {
+    /// Nothing: it is skipped.
+    Nothing,
+    /// Its text, if it is a string.
+    Text,
+    /// Its digits, if it is a number.
+    Number,
+    /// To go into it, if it is an object.
+    Object,
+    /// To go into it, if it is an array.
+    Array,
+}
+
+/// What was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Token<'p> {
+    /// An object or array that was wanted begins.
+    Begin,
+    /// The object or array ends that was begun last.
+    End,
+    /// A key of an object that was wanted.
+    Key(Text<'p>),
+    /// A string that was wanted.
+    Text(Text<'p>),
+    /// A number that was wanted.
+    Number(Text<'p>),
+    /// `null`.
+    Null,
+    /// A value that was not wanted, whole.
+    Other,
+}
+
+/// The text of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Text<'p> {
+    /// As it stands in the piece.
+    Here(&'p str),
+    /// Put together: see [`Tokens::kept`].
+    Kept,
+}
+
+/// What the grammar permits next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expect {
+    Start,
+    Value,
+    ValueOrEnd,
+    Key,
+    KeyOrEnd,
+    Colon,
+    CommaOrEnd,
+    Nothing,
+}
+
+/// A token that the piece before left unfinished.
+#[derive(Clone, Copy, Debug)]
+enum Unfinished {
+    Nothing,
+    Text { reader: TextReader, is_key: bool },
+    Number { part: NumberPart, is_wanted: bool },
+    Word { rest: &'static str, is_null: bool },
+}
+
+/// The tokens of one body.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    expect: Expect,
+    unfinished: Unfinished,
+    /// Levels that we are in; bit 0 of `objects` is the innermost, 1 for an object.
+    depth: u32,
+    objects: u64,
+    /// The depth at which a value ends that is being skipped.
+    skipping_to: Option<u32>,
+    kept: String,
+}
+
+impl Tokens {
+    pub(super) fn new() -> Self {
+        Self {
+            expect: Expect::Start,
+            unfinished: Unfinished::Nothing,
+            depth: 0,
+            objects: 0,
+            skipping_to: None,
+            kept: String::new(),
+        }
+    }
+
+    /// The text of the last token, where it is [`Text::Kept`]; at most [`MAX_KEPT`] bytes.
+    pub(super) fn kept(&self) -> &str {
+        &self.kept
+    }
+
+    /// True once the value at the top is whole.
+    pub(super) fn is_whole(&self) -> bool {
+        self.expect == Expect::Nothing
+    }
+
+    /// True until anything but white space was read.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.expect == Expect::Start && matches!(self.unfinished, Unfinished::Nothing)
+    }
+
+    /// Reads on in `rest`, which is cut by what was read; nothing once it is empty. The caller wants the same when
+    /// it comes back with the next piece.
+    pub(super) fn next<'p>(&mut self, rest: &mut &'p str, want: Want) -> Result<Option<Token<'p>>, Fault> {
+        if !matches!(self.unfinished, Unfinished::Nothing)
+            && let Some(token) = self.resume(rest)?
+        {
+            return Ok(Some(token));
+        }
+        loop {
+            *rest = skip_space(rest);
+            let Some(&byte) = rest.as_bytes().first() else { return Ok(None) };
+            let token = match (self.expect, byte) {
+                (Expect::CommaOrEnd, b',') => {
+                    advance(rest, 1);
+                    self.expect = if self.objects & 1 == 1 { Expect::Key } else { Expect::Value };
+                    continue;
+                }
+                (Expect::Key | Expect::KeyOrEnd, b'"') => {
+                    let is_wanted = self.skipping_to.is_none();
+                    self.read_text(rest, is_wanted, true)?
+                }
+                (Expect::Colon, b':') => {
+                    advance(rest, 1);
+                    self.expect = Expect::Value;
+                    continue;
+                }
+                (Expect::CommaOrEnd | Expect::KeyOrEnd, b'}') if self.objects & 1 == 1 => {
+                    advance(rest, 1);
+                    self.close()
+                }
+                (Expect::CommaOrEnd | Expect::ValueOrEnd, b']') if self.objects & 1 == 0 => {
+                    advance(rest, 1);
+                    self.close()
+                }
+                (Expect::Start | Expect::Value | Expect::ValueOrEnd, _) => {
+                    let want = if self.skipping_to.is_some() { Want::Nothing } else { want };
+                    self.read_value(rest, byte, want)?
+                }
+                (expected, _) => return Err(unexpected(expected, self.objects & 1 == 1)),
+            };
+            if let Some(token) = token {
+                return Ok(Some(token));
+            }
+        }
+    }
+}
+
+/// A token to hand out; nothing if it was part of a value that is skipped, or the piece ended within it.
+type Step<'p> = Option<Token<'p>>;
+
+impl Tokens {
+    /// Reads a string of which the opening quote comes next.
+    fn read_text<'p>(
+        &mut self,
+        rest: &mut &'p str,
+        is_wanted: bool,
+        is_key: bool,
+    ) -> Result<Step<'p>, Fault> {
+        advance(rest, 1);
+        let plain = plain_length(rest.as_bytes());
+        if rest.as_bytes().get(plain) == Some(&b'"') {
+            let text = rest.get(..plain).unwrap_or_default();
+            advance(rest, plain + 1);
+            return Ok(self.end_text(Text::Here(text), is_wanted, is_key, rest));
+        }
+        self.kept.clear();
+        self.unfinished = Unfinished::Text { reader: TextReader::new(is_wanted), is_key };
+        self.resume(rest)
+    }
+
+    /// Notes that a string is whole.
+    fn end_text<'p>(
+        &mut self,
+        text: Text<'p>,
+        is_wanted: bool,
+        is_key: bool,
+        rest: &mut &'p str,
+    ) -> Step<'p> {
+        if is_key {
+            self.expect = Expect::Colon;
+            // Nearly always the colon follows at once: one turn of the loop less.
+            if rest.as_bytes().first() == Some(&b':') {
+                advance(rest, 1);
+                self.expect = Expect::Value;
+            }
+            return is_wanted.then_some(Token::Key(text));
+        }
+        self.end_value(if is_wanted { Token::Text(text) } else { Token::Other })
+    }
+
+    /// Reads a value that begins with `byte`.
+    fn read_value<'p>(&mut self, rest: &mut &'p str, byte: u8, want: Want) -> Result<Step<'p>, Fault> {
+        match byte {
+            b'"' => self.read_text(rest, want == Want::Text, false),
+            b'{' => self.open(rest, true, want == Want::Object),
+            b'[' => self.open(rest, false, want == Want::Array),
+            b't' => self.begin_word(rest, "true"),
+            b'f' => self.begin_word(rest, "false"),
+            b'n' => self.begin_word(rest, "null"),
+            _ => match NumberPart::first(byte) {
+                Some(part) => {
+                    self.kept.clear();
+                    self.read_number(rest, part, 1, want == Want::Number)
+                }
+                None if self.expect == Expect::Start && rest.starts_with('\u{feff}') => {
+                    Err(Fault::ByteOrderMark)
+                }
+                None => Err(unexpected(self.expect, false)),
+            },
+        }
+    }
+
+    fn open<'p>(&mut self, rest: &mut &'p str, is_object: bool, is_wanted: bool) -> Result<Step<'p>, Fault> {
+        advance(rest, 1);
+        if self.depth == MAX_DEPTH {
+            return Err(Fault::TooDeep);
+        }
+        if !is_wanted && self.skipping_to.is_none() {
+            self.skipping_to = Some(self.depth);
+        }
+        self.depth += 1;
+        self.objects = (self.objects << 1) | u64::from(is_object);
+        self.expect = if is_object { Expect::KeyOrEnd } else { Expect::ValueOrEnd };
+        Ok(is_wanted.then_some(Token::Begin))
+    }
+
+    fn close<'p>(&mut self) -> Step<'p> {
+        self.depth = self.depth.saturating_sub(1);
+        self.objects >>= 1;
+        if self.skipping_to == Some(self.depth) {
+            self.skipping_to = None;
+            return self.end_value(Token::Other);
+        }
+        self.end_value(Token::End)
+    }
+
+    /// Notes that a value is whole.
+    fn end_value<'p>(&mut self, token: Token<'p>) -> Step<'p> {
+        self.expect = if self.depth == 0 { Expect::Nothing } else { Expect::CommaOrEnd };
+        self.skipping_to.is_none().then_some(token)
+    }
+
+    fn begin_word<'p>(&mut self, rest: &mut &'p str, word: &'static str) -> Result<Step<'p>, Fault> {
+        self.unfinished = Unfinished::Word { rest: word, is_null: word == "null" };
+        self.resume(rest)
+    }
+
+    /// Reads a number on; `length` bytes of `rest` are known to belong to it, the last of them as `part`.
+    fn read_number<'p>(
+        &mut self,
+        rest: &mut &'p str,
+        mut part: NumberPart,
+        mut length: usize,
+        is_wanted: bool,
+    ) -> Result<Step<'p>, Fault> {
+        let following = rest.as_bytes().get(length..).unwrap_or_default();
+        let mut is_ended = false;
+        for &byte in following {
+            let Some(next) = part.then(byte) else {
+                is_ended = true;
+                break;
+            };
+            part = next;
+            length += 1;
+        }
+        let text = rest.get(..length).unwrap_or_default();
+        advance(rest, length);
+        if is_ended && !part.is_whole() {
+            return Err(Fault::Number);
+        }
+        if is_wanted && self.kept.len() + length > MAX_KEPT {
+            return Err(Fault::LongNumber);
+        }
+        if !is_ended {
+            if is_wanted {
+                self.kept.push_str(text);
+            }
+            self.unfinished = Unfinished::Number { part, is_wanted };
+            return Ok(None);
+        }
+        if !is_wanted {
+            return Ok(self.end_value(Token::Other));
+        }
+        if self.kept.is_empty() {
+            return Ok(self.end_value(Token::Number(Text::Here(text))));
+        }
+        self.kept.push_str(text);
+        Ok(self.end_value(Token::Number(Text::Kept)))
+    }
+
+    /// Goes on with the token that is unfinished.
+    fn resume<'p>(&mut self, rest: &mut &'p str) -> Result<Step<'p>, Fault> {
+        match std::mem::replace(&mut self.unfinished, Unfinished::Nothing) {
+            Unfinished::Nothing => Ok(None),
+            Unfinished::Text { mut reader, is_key } => match reader.read(rest, &mut self.kept)? {
+                TextProgress::Ended => Ok(self.end_text(Text::Kept, reader.is_kept(), is_key, rest)),
+                TextProgress::Unfinished => {
+                    self.unfinished = Unfinished::Text { reader, is_key };
+                    Ok(None)
+                }
+            },
+            Unfinished::Number { part, is_wanted } => {
+                if rest.is_empty() {
+                    self.unfinished = Unfinished::Number { part, is_wanted };
+                    return Ok(None);
+                }
+                self.read_number(rest, part, 0, is_wanted)
+            }
+            Unfinished::Word { rest: word, is_null } => {
+                let length = word.len().min(rest.len());
+                let (here, later) = word.split_at_checked(length).unwrap_or((word, ""));
+                if rest.as_bytes().get(..length) != Some(here.as_bytes()) {
+                    return Err(Fault::Expected("a value"));
+                }
+                advance(rest, length);
+                if !later.is_empty() {
+                    self.unfinished = Unfinished::Word { rest: later, is_null };
+                    return Ok(None);
+                }
+                Ok(self.end_value(if is_null { Token::Null } else { Token::Other }))
+            }
+        }
+    }
+}
+
+/// Cuts bytes off the beginning that are known to be whole characters.
+fn advance(rest: &mut &str, length: usize) {
+    *rest = rest.get(length..).unwrap_or_default();
+}
+
+fn unexpected(expected: Expect, in_object: bool) -> Fault {
+    match expected {
+        Expect::Start | Expect::Value => Fault::Expected("a value"),
+        Expect::ValueOrEnd => Fault::Expected("a value or `]`"),
+        Expect::Key => Fault::Expected("a key"),
+        Expect::KeyOrEnd => Fault::Expected("a key or `}`"),
+        Expect::Colon => Fault::Expected("`:`"),
+        Expect::CommaOrEnd if in_object => Fault::Expected("`,` or `}`"),
+        Expect::CommaOrEnd => Fault::Expected("`,` or `]`"),
+        Expect::Nothing => Fault::Trailing,
+    }
+}
