@@ -26,6 +26,7 @@
 //! | `sim` | `job`, `clock`, `secret`; not `grid`, or one mistake made in both would hide itself |
 //! | `app`, `cli` | everything; nothing uses them |
 
+pub mod app;
 pub mod catalog;
 pub mod cli;
 pub mod clock;

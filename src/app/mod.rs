@@ -1,0 +1,196 @@
+//! Builds the parts of a running exporter, wires them, owns every task, and stops them.
+//!
+//! Called by `cli` for `serve` and `demo`. Everything that can fail at the start (configuration, certificates,
+//! listening sockets) is done in [`Exporter::start`] before the first task runs, so there is no half-started
+//! process; a task that ends on its own ends the exporter, so there is no healthy-looking blind one.
+
+pub mod reload;
+pub mod signals;
+
+use crate::app::reload::{ConfigSource, Reloader};
+use crate::catalog::Catalog;
+use crate::clock::SharedClock;
+use crate::config::WebOptions;
+use crate::config::error::{Fault, Faults};
+use crate::config::reload::Loaded;
+use crate::exposition::Exposition;
+use crate::grid::client::{GridClient, GridClientError};
+use crate::poller::{ClockHandle, Poller, Setup, Surroundings};
+use crate::store::Store;
+use crate::telemetry::own::{OwnMetrics, build};
+use crate::web::listen::{self, ListenError};
+use crate::web::reload::ReloadRequest;
+use crate::web::{Web, server};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// Why the exporter does not start, or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The configuration is refused: a fault a line.
+    #[error("{0}")]
+    Config(#[from] Faults),
+    /// The Grid client can't be built: a certificate or a secret file.
+    #[error("{0}")]
+    Client(#[from] GridClientError),
+    /// A listening socket can't be had.
+    #[error("{0}")]
+    Listen(#[from] ListenError),
+    /// Our own table of metrics is broken.
+    #[error("the exporter's own metrics can't be set up ({0}); please report this")]
+    Metrics(#[from] prometheus::Error),
+    /// A task ended although nobody stopped it.
+    #[error("the task '{0}' ended unexpectedly; please report this together with the log")]
+    TaskEnded(&'static str),
+}
+
+/// A built exporter, whose sockets listen already.
+pub struct Exporter {
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+    web: Arc<Web>,
+    poller: Poller<GridClient>,
+    reloader: Reloader,
+    reload: mpsc::Sender<ReloadRequest>,
+}
+
+impl Exporter {
+    /// Loads the configuration, binds the sockets and builds all parts.
+    pub async fn start(
+        source: Arc<dyn ConfigSource>,
+        options: WebOptions,
+        auto_reload: bool,
+        clock: SharedClock,
+    ) -> Result<Self, AppError> {
+        let Loaded { config, warnings, fingerprint } = source.load()?;
+        let own = OwnMetrics::new(&clock)?;
+        let client = GridClient::new(&config.grid, own.api.clone(), Arc::clone(&clock))?;
+        let listeners = bind(&options).await?;
+        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        log_warnings(&warnings);
+
+        let store = Store::new(clock.now());
+        let exposition = Arc::new(Exposition::new(store.clone(), own.registry.clone()));
+        let surroundings = Surroundings {
+            store: store.clone(),
+            clock: ClockHandle(Arc::clone(&clock)),
+            poll_metrics: own.poll.clone(),
+            api_metrics: own.api.clone(),
+        };
+        let setup = Setup {
+            reader: Arc::new(client),
+            poll: config.poll,
+            error_codes_per_job: config.limits.error_codes_per_job,
+        };
+        let (poller, handle) = Poller::new(setup, surroundings);
+        own.reload.loaded(clock.now());
+        let (reload, requests) = mpsc::channel(4);
+        let web = Arc::new(Web {
+            exposition: Arc::clone(&exposition),
+            scrapes: (options.max_requests > 0).then(|| Arc::new(Semaphore::new(options.max_requests))),
+            options,
+            store,
+            readiness: handle.readiness(),
+            reload: reload.clone(),
+            connections: own.web_connections.clone(),
+            clock: Arc::clone(&clock),
+        });
+        let jobs = config.jobs.len();
+        info!(
+            version = build::VERSION, revision = build::REVISION, jobs,
+            base_url = %config.grid.base_url, "grid-bulk-exporter starts and watches {jobs} jobs"
+        );
+        let reloader = Reloader {
+            source,
+            requests,
+            poller: handle,
+            exposition,
+            catalog: Catalog::default(),
+            own,
+            clock,
+            first_jobs: config.jobs,
+            fingerprint: fingerprint.filter(|_| auto_reload),
+        };
+        Ok(Self { listeners, addresses, web, poller, reloader, reload })
+    }
+
+    /// The addresses that are listened on, with the ports that were chosen.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Asks for reloads, once the exporter runs.
+    #[must_use]
+    pub fn reload_requests(&self) -> mpsc::Sender<ReloadRequest> {
+        self.reload.clone()
+    }
+
+    /// Runs until `shutdown`, then answers what is under way and returns.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), AppError> {
+        for address in &self.addresses {
+            info!(%address, "listening on http://{address}{}", self.web.link("/"));
+        }
+        let mut tasks = JoinSet::new();
+        let poller = self.poller.run(shutdown.child_token());
+        tasks.spawn(async move {
+            poller.await;
+            "poller"
+        });
+        let exposition = Arc::clone(&self.web.exposition);
+        tasks.spawn(async move {
+            exposition.keep_fresh().await;
+            "exposition"
+        });
+        let reloader = self.reloader.run(shutdown.child_token());
+        tasks.spawn(async move {
+            reloader.await;
+            "reload"
+        });
+        let web_server = server::serve(self.web, self.listeners, shutdown.child_token());
+        tasks.spawn(async move {
+            web_server.await;
+            "web"
+        });
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => {}
+            ended = tasks.join_next() => {
+                shutdown.cancel();
+                let name = ended.and_then(Result::ok).unwrap_or("one that panicked");
+                return Err(AppError::TaskEnded(name));
+            }
+        }
+        info!("stopping: answering what is under way");
+        while let Some(ended) = tasks.join_next().await {
+            if matches!(ended, Ok("web")) {
+                break;
+            }
+        }
+        info!("stopped");
+        Ok(())
+    }
+}
+
+/// Binds all addresses, or takes systemd's sockets.
+async fn bind(options: &WebOptions) -> Result<Vec<TcpListener>, ListenError> {
+    if options.systemd_socket {
+        return listen::from_systemd();
+    }
+    let mut listeners = Vec::new();
+    for address in &options.listen_addresses {
+        listeners.extend(listen::bind(address).await?);
+    }
+    Ok(listeners)
+}
+
+fn log_warnings(warnings: &[Fault]) {
+    for warning in warnings {
+        warn!("{warning}");
+    }
+}
