@@ -55,7 +55,7 @@ fn text(exposition: &Exposition) -> String {
 fn the_whole_of_a_job_is_written_as_the_design_says() {
     let (store, exposition) = exposition(2);
     store.apply(&"Job:0".parse().unwrap(), Outcome::Read(reading()), NOW);
-    let failed = Outcome::Failed { reason: PollFailure::Dns, message: String::new() };
+    let failed = Outcome::Failed { reason: PollFailure::Dns, message: String::new(), asked: true };
     store.apply(&"Job:1".parse().unwrap(), failed, NOW);
     exposition.refresh();
     let samples: Vec<_> =
@@ -167,7 +167,7 @@ fn one_change_renders_one_page() {
         exposition.rendered.load().segments().map(|segment| segment.plain.as_ptr()).collect();
     store.apply(
         &"Job:70".parse().unwrap(),
-        Outcome::Failed { reason: PollFailure::Dns, message: String::new() },
+        Outcome::Failed { reason: PollFailure::Dns, message: String::new(), asked: true },
         NOW,
     );
     exposition.refresh();
@@ -190,7 +190,7 @@ async fn compressed_pages_are_dropped_when_nobody_asks() {
     let touch = || {
         store.apply(
             &"Job:1".parse().unwrap(),
-            Outcome::Failed { reason: PollFailure::Dns, message: String::new() },
+            Outcome::Failed { reason: PollFailure::Dns, message: String::new(), asked: true },
             NOW,
         );
         exposition.refresh();

@@ -281,6 +281,15 @@ impl ReadJob for GridClient {
             duration: started.elapsed(),
         }
     }
+
+    async fn credentials_changed(&self) {
+        let mut generation = self.credentials.generation();
+        tokio::select! {
+            // An error can't be: the sender lives as long as the client.
+            _changed = generation.changed() => {}
+            () = self.credentials.watch() => {}
+        }
+    }
 }
 
 /// Where a redirect leads, if it stays on the same scheme, host and port.

@@ -99,4 +99,10 @@ pub struct Quota {
 pub trait ReadJob: Send + Sync + 'static {
     /// Asks for a job once, without retries. Never panics; ends within the configured limits.
     fn read(&self, query: JobQuery) -> impl Future<Output = Answer> + Send;
+
+    /// Ends when the credentials became others, so that it makes sense to ask again after a refusal. By default
+    /// never.
+    fn credentials_changed(&self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
 }

@@ -8,12 +8,18 @@
 //! Polling follows this clock and not Prometheus's scrapes, because the API is rate limited, bodies may have 100 MB,
 //! and several Prometheus servers may scrape.
 //!
-//! `schedule` says which job is due when, `cycle` what a poll cycle is, `pacing` when a request may leave, `report`
-//! what is logged and counted of a poll.
+//! `schedule` says which job is due when, `cycle` what a poll cycle is, `pacing` when a request may leave, `breaker`
+//! whether asking makes sense at all, `retry` and `backoff` when a job is asked again; `ask` and `answer` are the two
+//! halves of a poll, `report` is what is logged and counted of it.
 
+mod answer;
+mod ask;
+mod backoff;
+mod breaker;
 mod cycle;
 mod pacing;
 mod report;
+mod retry;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -21,16 +27,18 @@ mod tests;
 use crate::catalog::CatalogChange;
 use crate::clock::SharedClock;
 use crate::config::{JobSpec, PollConfig};
-use crate::grid::error::ApiError;
-use crate::grid::{Answer, JobQuery, ReadJob, Reading, Validators};
-use crate::job::{JobId, PollFailure};
+use crate::grid::{Answer, ReadJob, Validators};
+use crate::job::JobId;
+use crate::poller::breaker::Breaker;
 use crate::poller::pacing::Pacer;
+use crate::poller::retry::Retries;
 use crate::poller::schedule::Schedule;
-use crate::store::{CountFrom, NewJob, Outcome, Store};
+use crate::store::{CountFrom, NewJob, Store};
 use crate::telemetry::own::{ApiMetrics, PollMetrics};
-use futures_util::FutureExt;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -40,9 +48,6 @@ use tokio_util::sync::CancellationToken;
 
 /// The exporter is ready after two intervals or this, whichever is shorter, even if jobs are still unpolled.
 const READY_AFTER: Duration = Duration::from_secs(60);
-
-/// Waiting for the pace is added to its counter at least so often.
-const COUNT_WAITING: Duration = Duration::from_secs(1);
 
 /// How the poller works; replaced by a reload.
 #[derive(Debug)]
@@ -113,8 +118,16 @@ impl<R> Handle<R> {
     }
 }
 
+/// One request that is out, when its answer comes.
+struct Asked {
+    id: JobId,
+    /// How often the same poll asked before.
+    attempt: u32,
+    at: Instant,
+    answer: Answer,
+}
+
 /// The poller, before it runs.
-#[derive(Debug)]
 pub struct Poller<R> {
     setup: Setup<R>,
     surroundings: Surroundings,
@@ -122,10 +135,15 @@ pub struct Poller<R> {
     ready: watch::Sender<bool>,
     schedule: Schedule,
     pacer: Pacer,
+    breaker: Breaker,
+    retries: Retries,
     /// The version of each job's last good answer, where the API tells it.
     validators: HashMap<JobId, Validators>,
-    under_way: JoinSet<(JobId, Answer)>,
-    /// Since when a job is due, a poll may begin, and only the pace holds it back.
+    under_way: JoinSet<Asked>,
+    /// Ends when the reader's credentials became others.
+    credentials_changed: Pin<Box<dyn Future<Output = ()> + Send>>,
+    random: SmallRng,
+    /// Since when a job is due, a request may begin, and only the pace holds it back.
     waiting_since: Option<Instant>,
     /// Whether anything was answered in this cycle, and whether any of it showed that the API works.
     answered: bool,
@@ -144,12 +162,16 @@ impl<R: ReadJob> Poller<R> {
         let poller = Self {
             schedule: Schedule::new(now, setup.poll.interval),
             pacer: Pacer::new(setup.poll.max_requests_per_second, now),
+            breaker: Breaker::default(),
+            retries: Retries::default(),
+            credentials_changed: wait_for_credentials(&setup.reader),
             setup,
             surroundings,
             commands: receiver,
             ready,
             validators: HashMap::new(),
             under_way: JoinSet::new(),
+            random: SmallRng::from_os_rng(),
             waiting_since: None,
             answered: false,
             answered_well: false,
@@ -162,108 +184,18 @@ impl<R: ReadJob> Poller<R> {
     pub async fn run(mut self, shutdown: CancellationToken) {
         let ready_at = Instant::now() + READY_AFTER.min(self.setup.poll.interval * 2);
         loop {
-            self.begin_polls();
+            self.begin_requests();
             let wake = self.next_wake();
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
                 Some(command) = self.commands.recv() => self.obey(command),
-                Some(Ok((id, answer))) = self.under_way.join_next() => self.take_answer(&id, answer),
+                Some(Ok(asked)) = self.under_way.join_next() => self.take_answer(asked),
                 () = sleep_until(self.schedule.cycle_end()) => self.end_cycle(),
                 () = sleep_until(ready_at), if !*self.ready.borrow() => { self.ready.send_replace(true); }
+                () = self.credentials_changed.as_mut() => self.try_new_credentials(),
                 () = sleep_until(wake.unwrap_or(ready_at)), if wake.is_some() => {}
             }
-        }
-    }
-
-    /// Begins polls as long as one is due and concurrency and pace permit it.
-    fn begin_polls(&mut self) {
-        loop {
-            let now = Instant::now();
-            let may_begin = self.under_way.len() < self.setup.poll.concurrency;
-            let is_due = may_begin && self.schedule.next_due().is_some_and(|due| due <= now);
-            let held_back = is_due && self.pacer.ready_at() > now;
-            self.count_waiting(held_back, now);
-            if !is_due || held_back {
-                return;
-            }
-            if let Some(id) = self.schedule.take_due(now) {
-                self.pacer.request(now);
-                self.begin_poll(id);
-            }
-        }
-    }
-
-    fn begin_poll(&mut self, id: JobId) {
-        let query = JobQuery {
-            tally: self.surroundings.store.tally_for(&id, self.setup.error_codes_per_job),
-            validators: self.validators.get(&id).cloned(),
-            id: id.clone(),
-        };
-        let reader = Arc::clone(&self.setup.reader);
-        self.under_way.spawn(async move {
-            let answer = AssertUnwindSafe(reader.read(query)).catch_unwind().await;
-            (id, answer.unwrap_or_else(|_panic| no_answer_for_a_panic()))
-        });
-    }
-
-    /// When the next poll may begin; nothing if that hangs on an answer or a command.
-    fn next_wake(&mut self) -> Option<Instant> {
-        if self.under_way.len() >= self.setup.poll.concurrency {
-            return None;
-        }
-        let begin = self.schedule.next_due()?.max(self.pacer.ready_at());
-        Some(self.waiting_since.map_or(begin, |since| begin.min(since + COUNT_WAITING)))
-    }
-
-    /// Counts the time in which jobs were due and only the pace held them back.
-    fn count_waiting(&mut self, held_back: bool, now: Instant) {
-        if let Some(since) = self.waiting_since.take() {
-            let waited = now.saturating_duration_since(since);
-            self.surroundings.api_metrics.throttled_seconds.inc_by(waited.as_secs_f64());
-        }
-        self.waiting_since = held_back.then_some(now);
-    }
-
-    fn take_answer(&mut self, id: &JobId, answer: Answer) {
-        let now = Instant::now();
-        if let Some(wait) = answer.advice.retry_after {
-            self.pacer.pause(wait, now);
-        }
-        if let Some(quota) = answer.advice.quota {
-            self.surroundings.api_metrics.show_quota(quota.limit, quota.remaining, quota.reset);
-        }
-        self.note_whether_up(&answer);
-        let outcome = match answer.outcome {
-            Ok(Reading::Job(reading)) => {
-                match answer.validators {
-                    Some(validators) => self.validators.insert(id.clone(), validators),
-                    None => self.validators.remove(id),
-                };
-                Outcome::Read(reading)
-            }
-            Ok(Reading::Unchanged) => Outcome::Unchanged,
-            Err(error) => Outcome::Failed { reason: error.reason(), message: error.to_string() },
-        };
-        let ended = report::take_outcome(id, outcome, &self.surroundings);
-        if ended {
-            self.validators.remove(id);
-        }
-        let cycle = self.schedule.answered(id, ended, now);
-        self.observe_cycle(cycle);
-        self.note_readiness();
-    }
-
-    /// `grid_bulk_up` is 1 as soon as an answer shows it, and 0 at the end of a cycle whose answers all did not.
-    fn note_whether_up(&mut self, answer: &Answer) {
-        self.answered = true;
-        let well = match &answer.outcome {
-            Ok(_) => true,
-            Err(error) => error.reason().shows_api_up() || answer.status_code.is_some_and(|c| c / 100 == 2),
-        };
-        if well {
-            self.answered_well = true;
-            self.surroundings.poll_metrics.up.set(1);
         }
     }
 
@@ -275,10 +207,11 @@ impl<R: ReadJob> Poller<R> {
             metrics.overruns.inc();
         }
         metrics.last_cycle.set(self.surroundings.clock.0.now().as_seconds());
-        if std::mem::take(&mut self.answered) && !std::mem::take(&mut self.answered_well) {
+        let answered = std::mem::take(&mut self.answered);
+        let answered_well = std::mem::take(&mut self.answered_well);
+        if answered && !answered_well {
             metrics.up.set(0);
         }
-        self.answered_well = false;
         self.observe_cycle(end.duration);
     }
 
@@ -294,6 +227,11 @@ impl<R: ReadJob> Poller<R> {
         }
     }
 
+    fn try_new_credentials(&mut self) {
+        self.breaker.probe_now(Instant::now());
+        self.credentials_changed = wait_for_credentials(&self.setup.reader);
+    }
+
     fn obey(&mut self, command: Command<R>) {
         match command {
             Command::Change(change, done) => {
@@ -304,8 +242,10 @@ impl<R: ReadJob> Poller<R> {
             Command::Setup(setup) => {
                 let now = Instant::now();
                 self.schedule.set_interval(setup.poll.interval, now);
-                self.pacer.set_rate(setup.poll.max_requests_per_second, now);
+                self.pacer.set_limit(setup.poll.max_requests_per_second, now);
                 self.setup = setup;
+                // The credentials, the address or the proxy may be others now.
+                self.try_new_credentials();
             }
         }
     }
@@ -328,6 +268,16 @@ impl<R: ReadJob> Poller<R> {
         store.join(named.map(new_job).collect(), count_from);
         self.note_readiness();
     }
+
+    /// A number from 0 to 1, for jitter.
+    fn chance(&mut self) -> f64 {
+        self.random.random()
+    }
+}
+
+fn wait_for_credentials<R: ReadJob>(reader: &Arc<R>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    let reader = Arc::clone(reader);
+    Box::pin(async move { reader.credentials_changed().await })
 }
 
 fn new_job(job: JobSpec) -> NewJob {
@@ -335,19 +285,5 @@ fn new_job(job: JobSpec) -> NewJob {
         id: job.id,
         labels: job.labels,
         sources: job.sources.iter().map(|source| source.as_str()).collect(),
-    }
-}
-
-/// What stands for the answer of a poll that panicked: a fault of ours, which must not stop all other polls.
-fn no_answer_for_a_panic() -> Answer {
-    Answer {
-        outcome: Err(ApiError::new(
-            PollFailure::Other,
-            "the poll broke off by a fault of the exporter; please report it",
-        )),
-        status_code: None,
-        advice: crate::grid::Advice::default(),
-        validators: None,
-        duration: Duration::ZERO,
     }
 }

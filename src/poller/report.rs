@@ -1,7 +1,7 @@
 //! What a poll's outcome changes beside the schedule: the store, the counters, the log.
 //!
 //! A job's change of status is one line with its counts; a job that can't be read is one line when that begins and
-//! one when it ends, not one a poll; a contradiction is one line for each job and kind. Called by `poller` alone.
+//! one when it ends, not one a poll (and none if it was not even asked, because the whole API fails); a contradiction is one line for each job and kind. Called by `poller` alone.
 
 use crate::job::{Inconsistency, JobId, Status};
 use crate::poller::Surroundings;
@@ -37,7 +37,7 @@ fn log_failures(job: &JobSnapshot, applied: &Applied, now: f64) {
     if let (true, Some(failure)) = (applied.began_failing, &job.failure) {
         warn!(job = %job.id, reason = failure.reason.as_str(), error = %failure.message, "job {} can't be read", job.id);
     }
-    if let Some(failure) = &applied.recovered_from {
+    if let Some(failure) = applied.recovered_from.as_ref().filter(|failure| failure.asked) {
         let seconds = (now - failure.since.as_seconds()).round();
         info!(job = %job.id, seconds, reason = failure.reason.as_str(), "job {} is read again", job.id);
     }

@@ -8,6 +8,7 @@
 //! Pure: told the time. Called by `poller` alone.
 
 use crate::job::JobId;
+use crate::poller::backoff::Trouble;
 use crate::poller::cycle::{CycleEnd, Cycles, multiple};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -16,6 +17,17 @@ use tokio::time::Instant;
 
 /// The golden ratio's fraction: multiples of it fill an interval evenly, however many jobs there are.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
+
+/// When a job is polled again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// At its place in the interval, but not before this.
+    Place(Instant),
+    /// Then, wherever its place is.
+    At(Instant),
+    /// Never: it has ended.
+    Never,
+}
 
 /// The schedule of all watched jobs.
 #[derive(Debug)]
@@ -38,6 +50,8 @@ struct Entry {
     due: Instant,
     state: State,
     tried: bool,
+    /// How many polls in a row ended in the present kind of trouble; what that is, `backoff` knows.
+    trouble: Trouble,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +83,8 @@ impl Schedule {
         let place = (self.joined as f64 * GOLDEN).fract();
         self.joined += 1;
         self.untried += 1;
-        let entry = Entry { place, due: now, state: State::Ended, tried: false };
+        let trouble = Trouble::default();
+        let entry = Entry { place, due: now, state: State::Ended, tried: false, trouble };
         self.entries.insert(id.clone(), entry);
         self.enqueue(id, now);
     }
@@ -109,10 +124,20 @@ impl Schedule {
         Some(id)
     }
 
-    /// A job is answered, well or not: it is due again at its place, or never if it has ended.
+    /// Whether a poll of the job is under way.
+    pub(super) fn is_under_way(&self, id: &JobId) -> bool {
+        self.entries.get(id).is_some_and(|entry| entry.state == State::UnderWay)
+    }
+
+    /// The trouble that the job's last polls had.
+    pub(super) fn trouble(&mut self, id: &JobId) -> Option<&mut Trouble> {
+        self.entries.get_mut(id).map(|entry| &mut entry.trouble)
+    }
+
+    /// A job is answered, well or not, and is due again as `next` says.
     ///
     /// Returns how long the cycle took in which it was due, if that has ended and this was its last job.
-    pub(super) fn answered(&mut self, id: &JobId, ended: bool, now: Instant) -> Option<Duration> {
+    pub(super) fn answered(&mut self, id: &JobId, next: Next, now: Instant) -> Option<Duration> {
         let (epoch, interval) = (self.epoch, self.interval);
         let entry = self.entries.get_mut(id)?;
         if entry.state != State::UnderWay {
@@ -126,9 +151,16 @@ impl Schedule {
             self.untried -= 1;
         }
         entry.state = State::Ended;
-        let next = next_place(epoch, interval, entry.place, earliest.max(now));
-        if !ended {
-            self.enqueue(id.clone(), next);
+        match next {
+            Next::Never => {}
+            Next::At(time) => self.enqueue(id.clone(), time.max(now)),
+            Next::Place(not_before) => {
+                let place = entry.place;
+                self.enqueue(
+                    id.clone(),
+                    next_place(epoch, interval, place, earliest.max(not_before).max(now)),
+                );
+            }
         }
         self.cycles.answered(due, now)
     }
@@ -212,7 +244,7 @@ mod tests {
     fn poll_all(schedule: &mut Schedule, now: Instant) -> Vec<JobId> {
         let mut polled = Vec::new();
         while let Some(id) = schedule.take_due(now) {
-            schedule.answered(&id, false, now);
+            schedule.answered(&id, Next::Place(now), now);
             polled.push(id);
         }
         polled
@@ -238,7 +270,7 @@ mod tests {
         poll_all(&mut schedule, start);
         let due = schedule.next_due().unwrap();
         let id = schedule.take_due(due).unwrap();
-        schedule.answered(&id, false, due + Duration::from_secs(7));
+        schedule.answered(&id, Next::Place(start), due + Duration::from_secs(7));
         assert_eq!(schedule.next_due(), Some(due + INTERVAL));
     }
 
@@ -248,7 +280,7 @@ mod tests {
         poll_all(&mut schedule, start);
         let due = schedule.next_due().unwrap();
         let id = schedule.take_due(due).unwrap();
-        schedule.answered(&id, false, due + INTERVAL * 3 + Duration::from_secs(1));
+        schedule.answered(&id, Next::Place(start), due + INTERVAL * 3 + Duration::from_secs(1));
         assert_eq!(schedule.next_due(), Some(due + INTERVAL * 4));
     }
 
@@ -265,7 +297,7 @@ mod tests {
     fn an_ended_job_is_not_due_any_more() {
         let (mut schedule, start) = schedule(1);
         let id = schedule.take_due(start).unwrap();
-        schedule.answered(&id, true, start);
+        schedule.answered(&id, Next::Never, start);
         assert_eq!(schedule.next_due(), None);
         assert_eq!(schedule.untried(), 0);
     }
@@ -276,7 +308,7 @@ mod tests {
         let job = schedule.take_due(start).unwrap();
         schedule.leave(&job, start);
         schedule.join(job.clone(), start);
-        schedule.answered(&job, true, start);
+        schedule.answered(&job, Next::Never, start);
         assert_eq!(schedule.untried(), 1);
         assert_eq!(schedule.take_due(start), Some(job));
     }
@@ -286,7 +318,7 @@ mod tests {
         let (mut schedule, start) = schedule(2);
         let later = start + Duration::from_secs(4);
         while let Some(id) = schedule.take_due(start) {
-            schedule.answered(&id, true, later);
+            schedule.answered(&id, Next::Never, later);
         }
         assert_eq!(schedule.end_cycle(later), None, "it lasts an interval");
         let end = schedule.end_cycle(start + INTERVAL).unwrap();
@@ -299,12 +331,12 @@ mod tests {
     fn a_cycle_whose_jobs_were_not_even_asked_is_an_overrun() {
         let (mut schedule, start) = schedule(2);
         let first = schedule.take_due(start).unwrap();
-        schedule.answered(&first, true, start);
+        schedule.answered(&first, Next::Never, start);
         let end = schedule.end_cycle(start + INTERVAL).unwrap();
         assert_eq!(end, CycleEnd { overrun: true, duration: None });
         let late = start + INTERVAL + Duration::from_secs(5);
         let second = schedule.take_due(late).unwrap();
-        assert_eq!(schedule.answered(&second, true, late), Some(Duration::from_secs(35)));
+        assert_eq!(schedule.answered(&second, Next::Never, late), Some(Duration::from_secs(35)));
     }
 
     #[test]
@@ -314,7 +346,7 @@ mod tests {
         let end = schedule.end_cycle(start + INTERVAL).unwrap();
         assert_eq!(end, CycleEnd { overrun: false, duration: None });
         let done = start + Duration::from_secs(40);
-        assert_eq!(schedule.answered(&job, false, done), Some(Duration::from_secs(40)));
+        assert_eq!(schedule.answered(&job, Next::Place(start), done), Some(Duration::from_secs(40)));
     }
 
     #[test]

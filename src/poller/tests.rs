@@ -3,8 +3,9 @@
 use super::*;
 use crate::clock::{TokioClock, UnixTime};
 use crate::config::JobSource;
-use crate::grid::Advice;
-use crate::job::{CompletedAt, JobReading, Labels, Progress, ReportedStatus};
+use crate::grid::error::ApiError;
+use crate::grid::{Advice, JobQuery, Reading};
+use crate::job::{CompletedAt, JobReading, Labels, PollFailure, Progress, ReportedStatus};
 use crate::telemetry::own::OwnMetrics;
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -21,6 +22,10 @@ struct Fake {
     most_under_way: Mutex<usize>,
     latency: Mutex<Duration>,
     answers: Mutex<HashMap<JobId, Script>>,
+    /// What all jobs answer that have no script of their own.
+    default: Mutex<Script>,
+    limit: Mutex<Option<Limit>>,
+    new_credentials: tokio::sync::Notify,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +35,19 @@ enum Script {
     Throttles(Duration),
     Hangs,
     Panics,
+    /// Fails so many times, then works.
+    Recovers(PollFailure, usize),
+    /// Answers after so long.
+    Slow(Duration),
+}
+
+/// A simulated API's own limit: requests a second, with a burst of one second.
+#[derive(Debug)]
+struct Limit {
+    rate: f64,
+    tokens: f64,
+    last: Instant,
+    refused: Vec<Duration>,
 }
 
 impl Fake {
@@ -54,25 +72,75 @@ impl ReadJob for Fake {
         let under_way = self.under_way.lock().unwrap().len();
         let most = self.most_under_way.lock().unwrap().max(under_way);
         *self.most_under_way.lock().unwrap() = most;
-        let script =
-            self.answers.lock().unwrap().get(&query.id).copied().unwrap_or(Script::Status("PROCESSING"));
-        let latency = *self.latency.lock().unwrap();
-        sleep(latency).await;
-        if matches!(script, Script::Hangs) {
-            sleep(Duration::from_secs(100)).await;
+        let script = self.answers.lock().unwrap().get(&query.id).copied();
+        let mut script = script.unwrap_or(*self.default.lock().unwrap());
+        if self.is_over_its_limit() {
+            script = Script::Throttles(Duration::from_secs(1));
         }
+        let started = Instant::now();
+        let latency = *self.latency.lock().unwrap();
+        sleep(match script {
+            Script::Hangs => Duration::from_secs(100),
+            Script::Slow(time) => time,
+            _ => latency,
+        })
+        .await;
         self.under_way.lock().unwrap().remove(&query.id);
-        let failed = |reason| (Err(ApiError::new(reason, "scripted")), None);
-        let (outcome, retry_after) = match script {
-            Script::Status(word) => (Ok(Reading::Job(reading(word))), None),
-            Script::Fails(reason) => failed(reason),
-            Script::Throttles(wait) => (failed(PollFailure::RateLimited).0, Some(wait)),
-            Script::Hangs => failed(PollFailure::Timeout),
-            Script::Panics => panic!("scripted"),
-        };
-        let advice = Advice { retry_after, ..Advice::default() };
-        Answer { outcome, status_code: None, advice, validators: None, duration: latency }
+        let mut answer = answer(self.outcome(&query.id, script));
+        if let Script::Throttles(wait) = script {
+            answer.advice.retry_after = Some(wait);
+        }
+        answer.duration = started.elapsed();
+        answer
     }
+
+    async fn credentials_changed(&self) {
+        self.new_credentials.notified().await;
+    }
+}
+
+impl Fake {
+    fn outcome(&self, id: &JobId, script: Script) -> Result<Reading, PollFailure> {
+        match script {
+            Script::Status(word) => Ok(Reading::Job(reading(word))),
+            Script::Slow(_) => Ok(Reading::Job(reading("PROCESSING"))),
+            Script::Fails(reason) => Err(reason),
+            Script::Throttles(_) => Err(PollFailure::RateLimited),
+            Script::Hangs => Err(PollFailure::Timeout),
+            Script::Panics => panic!("scripted"),
+            Script::Recovers(reason, times) if self.polls_of(id.as_str()).len() <= times => Err(reason),
+            Script::Recovers(..) => Ok(Reading::Job(reading("PROCESSING"))),
+        }
+    }
+
+    fn is_over_its_limit(&self) -> bool {
+        let mut limit = self.limit.lock().unwrap();
+        let Some(limit) = limit.as_mut() else { return false };
+        let now = Instant::now();
+        limit.tokens = (limit.tokens + limit.rate * (now - limit.last).as_secs_f64()).min(limit.rate);
+        limit.last = now;
+        if limit.tokens >= 1.0 {
+            limit.tokens -= 1.0;
+            return false;
+        }
+        limit.refused.push(self.start.elapsed());
+        true
+    }
+}
+
+/// An answer as the client would make it.
+fn answer(outcome: Result<Reading, PollFailure>) -> Answer {
+    let status_code = match &outcome {
+        Ok(_) => Some(200),
+        Err(PollFailure::Unauthorized) => Some(401),
+        Err(PollFailure::Forbidden) => Some(403),
+        Err(PollFailure::NotFound) => Some(404),
+        Err(PollFailure::RateLimited) => Some(429),
+        Err(PollFailure::ServerError) => Some(503),
+        Err(_) => None,
+    };
+    let outcome = outcome.map_err(|reason| ApiError::new(reason, "scripted"));
+    Answer { outcome, status_code, advice: Advice::default(), validators: None, duration: Duration::ZERO }
 }
 
 fn id(text: &str) -> JobId {
@@ -123,6 +191,9 @@ impl Bench {
             most_under_way: Mutex::default(),
             latency: Mutex::new(Duration::from_millis(1)),
             answers: Mutex::default(),
+            default: Mutex::new(Script::Status("PROCESSING")),
+            limit: Mutex::default(),
+            new_credentials: tokio::sync::Notify::new(),
         });
         let surroundings = Surroundings {
             store: store.clone(),
@@ -228,6 +299,7 @@ async fn a_hanging_job_delays_no_other() {
     assert!(bench.fake.polls_of("a").len() >= 9);
     assert!(bench.fake.polls_of("b").len() >= 9);
     assert!(bench.fake.polls_of("hangs").len() <= 4);
+    assert!(bench.own.poll.overruns.get() == 0, "a slow answer is no overrun");
 }
 
 #[tokio::test(start_paused = true)]
@@ -272,7 +344,7 @@ async fn retry_after_holds_for_all_jobs() {
 #[tokio::test(start_paused = true)]
 async fn ready_is_when_every_job_was_tried_well_or_not() {
     let bench = Bench::idle(1, 50.0);
-    bench.fake.script("a", Script::Fails(PollFailure::Connect));
+    bench.fake.script("a", Script::Fails(PollFailure::Tls));
     *bench.fake.latency.lock().unwrap() = Duration::from_secs(3);
     bench.change(&["a", "b"], &[]).await;
     let ready = bench.handle.readiness();
@@ -332,4 +404,139 @@ async fn another_interval_holds_at_once() {
     bench.handle.set_up(faster).await;
     sleep(Duration::from_secs(20)).await;
     assert!((9..=12).contains(&bench.fake.polls_of("a").len()), "{:?}", bench.fake.polls_of("a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_that_bears_five_requests_a_second_is_found_out_and_left_in_peace() {
+    let bench = Bench::idle(16, 50.0);
+    *bench.fake.limit.lock().unwrap() =
+        Some(Limit { rate: 5.0, tokens: 5.0, last: Instant::now(), refused: Vec::new() });
+    let names = names(200);
+    bench.change(&names.iter().map(String::as_str).collect::<Vec<_>>(), &[]).await;
+    sleep(Duration::from_secs(1260)).await;
+    let minute = Duration::from_secs(60);
+    let refused = bench.fake.limit.lock().unwrap().as_ref().unwrap().refused.clone();
+    let late = refused.iter().filter(|at| **at > minute).count();
+    let asked = bench.fake.asked.lock().unwrap().iter().filter(|(_, at)| *at > minute).count();
+    assert!(late * 100 < asked, "{late} of {asked} requests got 429 after the first minute");
+    assert!(asked > 1200 * 3, "it uses what the API bears: {asked}");
+    for name in names {
+        let polls = bench.fake.polls_of(&name);
+        let late: Vec<_> = polls.iter().filter(|at| **at > 60.0).collect();
+        assert!(late.len() >= 12, "{name} starves: {polls:?}");
+        let longest = late.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
+        assert!(longest < 150.0, "{name} waited {longest} s: {polls:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_passing_fault_is_tried_again_twice_within_the_poll() {
+    let bench = Bench::idle(16, 50.0);
+    bench.fake.script("passes", Script::Recovers(PollFailure::ServerError, 2));
+    bench.fake.script("stays", Script::Fails(PollFailure::Connect));
+    bench.fake.script("slow", Script::Fails(PollFailure::Timeout));
+    bench.change(&["passes", "stays", "slow"], &[]).await;
+    sleep(Duration::from_secs(5)).await;
+    let polls = bench.fake.polls_of("passes");
+    assert_eq!(polls.len(), 3);
+    assert!((0.35..=0.55).contains(&(polls[1] - polls[0])), "{polls:?}");
+    assert!((0.7..=1.05).contains(&(polls[2] - polls[1])), "{polls:?}");
+    assert!(bench.store.job(&id("passes")).unwrap().poll_success());
+    assert_eq!(bench.fake.polls_of("stays").len(), 3, "then the next interval");
+    assert_eq!(bench.fake.polls_of("slow").len(), 1, "a time limit is not tried again");
+    assert_eq!(bench.own.poll.polls.get(), 3, "one poll each, however often it asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_everything_fails_one_job_is_asked_and_all_are_unread() {
+    let bench = Bench::idle(16, 500.0);
+    let names = names(300);
+    bench.change(&names.iter().map(String::as_str).collect::<Vec<_>>(), &[]).await;
+    sleep(Duration::from_secs(60)).await;
+    *bench.fake.default.lock().unwrap() = Script::Fails(PollFailure::Timeout);
+    sleep(Duration::from_secs(60)).await;
+    let before = bench.fake.count();
+    sleep(Duration::from_secs(300)).await;
+    let asked = bench.fake.count() - before;
+    assert!((5..=20).contains(&asked), "{asked} requests in five minutes, where 3,000 were due");
+    let unread = names.iter().filter(|name| !bench.store.job(&id(name)).unwrap().poll_success()).count();
+    assert_eq!(unread, 300);
+    *bench.fake.default.lock().unwrap() = Script::Status("PROCESSING");
+    sleep(Duration::from_secs(75)).await;
+    let read = names.iter().filter(|name| bench.store.job(&id(name)).unwrap().poll_success()).count();
+    assert_eq!(read, 300, "back within an interval after the probe");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_credentials_are_not_hammered_and_new_ones_are_tried_at_once() {
+    let bench = Bench::idle(16, 500.0);
+    *bench.fake.default.lock().unwrap() = Script::Fails(PollFailure::Unauthorized);
+    let names = names(100);
+    bench.change(&names.iter().map(String::as_str).collect::<Vec<_>>(), &[]).await;
+    sleep(Duration::from_secs(20)).await;
+    let at_once = bench.fake.count();
+    assert!(at_once <= 16 + 3, "{at_once} requests before it was clear");
+    sleep(Duration::from_secs(1000)).await;
+    let later = bench.fake.count() - at_once;
+    assert!((4..=8).contains(&later), "{later} in a quarter of an hour");
+    let gaps: Vec<f64> = {
+        let asked = bench.fake.asked.lock().unwrap();
+        let times: Vec<_> = asked.iter().skip(at_once).map(|(_, at)| at.as_secs_f64()).collect();
+        times.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    };
+    assert!(gaps.iter().all(|gap| *gap <= 245.0), "alert rules look back five minutes: {gaps:?}");
+    *bench.fake.default.lock().unwrap() = Script::Status("PROCESSING");
+    let before = bench.fake.count();
+    bench.fake.new_credentials.notify_one();
+    sleep(Duration::from_secs(40)).await;
+    assert!(bench.fake.count() - before >= 100, "all are asked again: {}", bench.fake.count() - before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_job_that_is_refused_is_its_own_trouble() {
+    let bench = Bench::idle(16, 50.0);
+    bench.fake.script("refused", Script::Fails(PollFailure::Forbidden));
+    bench.change(&["refused", "a", "b", "c"], &[]).await;
+    sleep(Duration::from_secs(600)).await;
+    for name in ["a", "b", "c"] {
+        assert!(bench.fake.polls_of(name).len() >= 19, "{name}: {:?}", bench.fake.polls_of(name));
+    }
+    let refused = bench.fake.polls_of("refused");
+    assert!((4..=7).contains(&refused.len()), "{refused:?}");
+    assert_eq!(bench.own.poll.up.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_not_there_is_asked_more_and_more_rarely() {
+    let bench = Bench::idle(16, 50.0);
+    bench.fake.script("gone", Script::Fails(PollFailure::NotFound));
+    bench.change(&["gone", "a"], &[]).await;
+    sleep(Duration::from_secs(1800)).await;
+    let polls = bench.fake.polls_of("gone");
+    let gaps: Vec<f64> = polls.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!((9..=12).contains(&polls.len()), "{polls:?}");
+    assert!(gaps.iter().all(|gap| *gap <= 240.1), "{gaps:?}");
+    assert!(bench.fake.polls_of("a").len() >= 59);
+    assert!(!bench.store.job(&id("gone")).unwrap().poll_success(), "the job stays");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_always_throttled_does_not_stop_the_others_for_good() {
+    let bench = Bench::idle(16, 50.0);
+    bench.fake.script("throttled", Script::Throttles(Duration::from_secs(5)));
+    bench.change(&["throttled", "a", "b"], &[]).await;
+    sleep(Duration::from_secs(600)).await;
+    assert!(bench.fake.polls_of("a").len() >= 15, "{:?}", bench.fake.polls_of("a"));
+    assert!(bench.fake.polls_of("b").len() >= 15, "{:?}", bench.fake.polls_of("b"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_answer_takes_long_is_asked_less_often() {
+    let bench = Bench::idle(16, 50.0);
+    bench.fake.script("huge", Script::Slow(Duration::from_secs(12)));
+    bench.change(&["huge", "a"], &[]).await;
+    sleep(Duration::from_secs(1200)).await;
+    let polls = bench.fake.polls_of("huge");
+    assert!((8..=11).contains(&polls.len()), "a tenth of its time: {polls:?}");
+    assert!(bench.fake.polls_of("a").len() >= 39);
 }

@@ -59,6 +59,8 @@ pub enum Outcome {
         reason: PollFailure,
         /// What happened, in words.
         message: String,
+        /// Whether the API was asked; false if polls of other jobs showed that this would be in vain.
+        asked: bool,
     },
 }
 

@@ -63,6 +63,8 @@ pub struct Failure {
     pub message: String,
     /// When the first of these polls failed, with no good one since.
     pub since: UnixTime,
+    /// Whether one of these polls asked the API for this very job.
+    pub asked: bool,
 }
 
 /// What a poll changed, for the log and the counters.
@@ -74,7 +76,7 @@ pub struct Applied {
     pub first_reading: bool,
     /// True if the job has ended now: it is not polled again.
     pub ended: bool,
-    /// True if the poll before was good, or there was none, and this one failed.
+    /// True if this is the first in a row of failed polls that asked the API for this very job.
     pub began_failing: bool,
     /// Since when polls had failed, if this one was good.
     pub recovered_from: Option<Failure>,
@@ -116,10 +118,12 @@ impl JobSnapshot {
         let mut next = Self { tried: true, ..self.clone() };
         let mut applied = Applied::default();
         match outcome {
-            Outcome::Failed { reason, message } => {
-                let since = self.failure.as_ref().map_or(now, |failure| failure.since);
-                applied.began_failing = self.failure.is_none();
-                next.failure = Some(Failure { reason, message, since });
+            Outcome::Failed { reason, message, asked } => {
+                let before = self.failure.as_ref();
+                let since = before.map_or(now, |failure| failure.since);
+                let asked_before = before.is_some_and(|failure| failure.asked);
+                applied.began_failing = asked && !asked_before;
+                next.failure = Some(Failure { reason, message, since, asked: asked || asked_before });
             }
             Outcome::Unchanged => next.read_well(now, &mut applied),
             Outcome::Read(reading) => {

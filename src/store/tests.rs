@@ -25,7 +25,7 @@ fn reading(status: &str, total: f64, successful: f64, failed: f64) -> JobReading
 }
 
 fn failed() -> Outcome {
-    Outcome::Failed { reason: PollFailure::Timeout, message: "no answer within 10s".to_owned() }
+    Outcome::Failed { reason: PollFailure::Timeout, message: "no answer within 10s".to_owned(), asked: true }
 }
 
 fn new_job(text: &str) -> NewJob {

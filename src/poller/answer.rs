@@ -1,0 +1,126 @@
+//! The second half of a poll: what its answer means for the pace, the breaker, the job and its next poll.
+
+use crate::grid::{Advice, Answer, ReadJob, Reading};
+use crate::job::{JobId, PollFailure};
+use crate::poller::backoff::{Course, next_poll};
+use crate::poller::breaker::Change;
+use crate::poller::retry::{Waiting, wait_before_retry};
+use crate::poller::schedule::Next;
+use crate::poller::{Asked, Poller, report};
+use crate::store::Outcome;
+use std::time::Duration;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+impl<R: ReadJob> Poller<R> {
+    /// Takes the answer of one request: the poll either asks again after a moment, or has ended.
+    pub(super) fn take_answer(&mut self, asked: Asked) {
+        let now = Instant::now();
+        self.note_pace(&asked, now);
+        let chance = self.chance();
+        let retry = wait_before_retry(&asked.answer, asked.attempt, chance);
+        match retry.filter(|_| !self.breaker.is_open() && self.schedule.is_under_way(&asked.id)) {
+            Some(wait) => {
+                let Asked { id, attempt, answer, .. } = asked;
+                self.retries.push(now + wait, Waiting { id, attempt, answer });
+            }
+            None => self.settle(asked, now),
+        }
+    }
+
+    /// A poll has ended with this answer.
+    pub(super) fn settle(&mut self, asked: Asked, now: Instant) {
+        let Asked { id, at, answer, .. } = asked;
+        self.note_whether_up(&answer, now);
+        let transfer = if answer.status_code.is_some() { answer.duration } else { Duration::ZERO };
+        let outcome = match answer.outcome {
+            Ok(Reading::Job(reading)) => {
+                match answer.validators {
+                    Some(validators) => self.validators.insert(id.clone(), validators),
+                    None => self.validators.remove(&id),
+                };
+                Outcome::Read(reading)
+            }
+            Ok(Reading::Unchanged) => Outcome::Unchanged,
+            Err(error) => Outcome::Failed { reason: error.reason(), message: error.to_string(), asked: true },
+        };
+        let failure = match &outcome {
+            Outcome::Failed { reason, .. } => Some(*reason),
+            Outcome::Read(_) | Outcome::Unchanged => None,
+        };
+        let ended = report::take_outcome(&id, outcome, &self.surroundings);
+        if ended {
+            self.validators.remove(&id);
+        }
+        let chance = self.chance();
+        let interval = self.setup.poll.interval;
+        let course = Course { failure, ended, asked_at: at, transfer };
+        let next =
+            self.schedule.trouble(&id).map(|trouble| next_poll(trouble, course, interval, now, chance));
+        self.end_poll(&id, next.unwrap_or(Next::Never), now);
+    }
+
+    /// A poll has ended before it began: polls of other jobs show that asking would be in vain.
+    pub(super) fn settle_unasked(&mut self, id: &JobId, reason: PollFailure, message: String, now: Instant) {
+        let outcome = Outcome::Failed { reason, message, asked: false };
+        report::take_outcome(id, outcome, &self.surroundings);
+        self.end_poll(id, Next::Place(now), now);
+    }
+
+    fn end_poll(&mut self, id: &JobId, next: Next, now: Instant) {
+        let cycle = self.schedule.answered(id, next, now);
+        self.observe_cycle(cycle);
+        self.note_readiness();
+    }
+
+    /// What the answer says about how fast to ask.
+    fn note_pace(&mut self, asked: &Asked, now: Instant) {
+        let Advice { retry_after, quota, .. } = asked.answer.advice;
+        if let Some(quota) = quota {
+            self.surroundings.api_metrics.show_quota(quota.limit, quota.remaining, quota.reset);
+            if let (Some(remaining), Some(reset)) = (quota.remaining, quota.reset) {
+                let left = reset.as_millis().saturating_sub(self.surroundings.clock.0.now().as_millis());
+                let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+                self.pacer.obey_quota(remaining, now + left.min(super::pacing::LONGEST_PAUSE), now);
+            }
+        }
+        let is_throttled = asked.answer.status_code == Some(429);
+        if is_throttled {
+            let often = self.schedule.trouble(&asked.id).is_some_and(|trouble| trouble.is_often_throttled());
+            if often && self.pacer.is_borne() {
+                self.pacer.pause_for_one(retry_after, now);
+            } else {
+                let chance = self.chance();
+                self.pacer.refused(retry_after, asked.at, now, chance);
+            }
+        } else if asked.answer.status_code.is_some() {
+            self.pacer.answered();
+        }
+    }
+
+    /// `grid_bulk_up` is 1 as soon as an answer shows it, and 0 at the end of a cycle whose answers all did not. The
+    /// breaker learns the same.
+    fn note_whether_up(&mut self, answer: &Answer, now: Instant) {
+        self.answered = true;
+        let failure = match &answer.outcome {
+            Ok(_) => None,
+            Err(error) if error.reason().shows_api_up() => None,
+            Err(_) if answer.status_code.is_some_and(|code| code / 100 == 2) => None,
+            Err(error) => Some(error),
+        };
+        let Some(failure) = failure else {
+            self.answered_well = true;
+            self.surroundings.poll_metrics.up.set(1);
+            if self.breaker.answered() == Change::Closed {
+                info!("the API answers again; all jobs are asked again");
+                self.pacer.begin_gently(now);
+            }
+            return;
+        };
+        let message = failure.to_string();
+        if self.breaker.failed(failure.reason(), &message, self.setup.poll.interval, now) == Change::Opened {
+            let reason = failure.reason().as_str();
+            warn!(reason, error = %message, "the API as a whole fails; from now on one job is asked from time to time");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The first half of a poll: which job is asked now, and whether it may be.
+
+use crate::grid::error::ApiError;
+use crate::grid::{Advice, Answer, JobQuery, ReadJob};
+use crate::job::{JobId, PollFailure};
+use crate::poller::breaker::Verdict;
+use crate::poller::retry::Waiting;
+use crate::poller::{Asked, Poller};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Waiting for the pace is added to its counter at least so often.
+const COUNT_WAITING: Duration = Duration::from_secs(1);
+
+/// Steps without a pause for other events.
+const STEPS: usize = 256;
+
+/// What the poller does next.
+enum Step {
+    /// Ask for a job that is due.
+    Ask { is_probe: bool },
+    /// A poll that waits to ask again does so.
+    Retry,
+    /// The longest due job is unread for this reason, without a question.
+    Fail(PollFailure, String),
+    /// A job is due, but the pace holds it back.
+    HeldBack,
+    /// Nothing, until something happens.
+    Rest,
+}
+
+impl<R: ReadJob> Poller<R> {
+    /// Does what is due, as long as concurrency, pace and breaker permit it.
+    pub(super) fn begin_requests(&mut self) {
+        for _ in 0..STEPS {
+            let now = Instant::now();
+            let step = self.next_step(now);
+            self.count_waiting(matches!(step, Step::HeldBack), now);
+            match step {
+                Step::Ask { is_probe } => {
+                    if is_probe {
+                        self.breaker.probing();
+                    }
+                    if let Some(id) = self.schedule.take_due(now) {
+                        self.request(id, 0, now);
+                    }
+                }
+                Step::Retry => self.retry(now),
+                Step::Fail(reason, message) => {
+                    if let Some(id) = self.schedule.take_due(now) {
+                        self.settle_unasked(&id, reason, message, now);
+                    }
+                }
+                Step::HeldBack | Step::Rest => return,
+            }
+        }
+    }
+
+    fn next_step(&mut self, now: Instant) -> Step {
+        let retry_is_due = self.retries.next().is_some_and(|at| at <= now);
+        if retry_is_due && self.breaker.is_open() {
+            return Step::Retry;
+        }
+        let job_is_due = self.schedule.next_due().is_some_and(|due| due <= now);
+        if !retry_is_due && !job_is_due {
+            return Step::Rest;
+        }
+        let verdict = if retry_is_due { Verdict::Ask } else { self.breaker.judge(self.under_way.len(), now) };
+        if let Verdict::Fail(reason, message) = verdict {
+            return Step::Fail(reason, message);
+        }
+        if verdict == Verdict::Wait || self.under_way.len() >= self.setup.poll.concurrency {
+            return Step::Rest;
+        }
+        if self.pacer.ready_at() > now {
+            return Step::HeldBack;
+        }
+        if retry_is_due { Step::Retry } else { Step::Ask { is_probe: verdict == Verdict::Probe } }
+    }
+
+    fn retry(&mut self, now: Instant) {
+        let Some(Waiting { id, attempt, answer }) = self.retries.take_due(now) else { return };
+        if !self.schedule.is_under_way(&id) {
+            // It left the set meanwhile.
+            return;
+        }
+        if self.breaker.is_open() {
+            self.settle(Asked { id, attempt, at: now, answer }, now);
+        } else {
+            self.request(id, attempt + 1, now);
+        }
+    }
+
+    fn request(&mut self, id: JobId, attempt: u32, now: Instant) {
+        self.pacer.request(now);
+        let query = JobQuery {
+            tally: self.surroundings.store.tally_for(&id, self.setup.error_codes_per_job),
+            validators: self.validators.get(&id).cloned(),
+            id: id.clone(),
+        };
+        let reader = Arc::clone(&self.setup.reader);
+        self.under_way.spawn(async move {
+            let answer = AssertUnwindSafe(reader.read(query)).catch_unwind().await;
+            Asked { id, attempt, at: now, answer: answer.unwrap_or_else(|_panic| no_answer_for_a_panic()) }
+        });
+    }
+
+    /// When something may be done without anything happening before.
+    pub(super) fn next_wake(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        let next = [self.retries.next(), self.schedule.next_due()].into_iter().flatten().min()?;
+        if next > now {
+            return Some(next);
+        }
+        match self.next_step(now) {
+            // An answer or a command will wake us.
+            Step::Rest => None,
+            Step::HeldBack => {
+                self.pacer.note_waiting();
+                let ready = self.pacer.ready_at();
+                Some(self.waiting_since.map_or(ready, |since| ready.min(since + COUNT_WAITING)))
+            }
+            Step::Ask { .. } | Step::Retry | Step::Fail(..) => Some(now),
+        }
+    }
+
+    /// Counts the time in which jobs were due and only the pace held them back.
+    fn count_waiting(&mut self, held_back: bool, now: Instant) {
+        if let Some(since) = self.waiting_since.take() {
+            let waited = now.saturating_duration_since(since);
+            self.surroundings.api_metrics.throttled_seconds.inc_by(waited.as_secs_f64());
+        }
+        self.waiting_since = held_back.then_some(now);
+    }
+}
+
+/// What stands for the answer of a poll that panicked: a fault of ours, which must not stop all other polls.
+fn no_answer_for_a_panic() -> Answer {
+    let message = "the poll broke off by a fault of the exporter; please report it";
+    Answer {
+        outcome: Err(ApiError::new(PollFailure::Other, message)),
+        status_code: None,
+        advice: Advice::default(),
+        validators: None,
+        duration: Duration::ZERO,
+    }
+}
