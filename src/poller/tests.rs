@@ -103,13 +103,12 @@ impl Fake {
     fn outcome(&self, id: &JobId, script: Script) -> Result<Reading, PollFailure> {
         match script {
             Script::Status(word) => Ok(Reading::Job(reading(word))),
-            Script::Slow(_) => Ok(Reading::Job(reading("PROCESSING"))),
             Script::Fails(reason) => Err(reason),
             Script::Throttles(_) => Err(PollFailure::RateLimited),
             Script::Hangs => Err(PollFailure::Timeout),
             Script::Panics => panic!("scripted"),
             Script::Recovers(reason, times) if self.polls_of(id.as_str()).len() <= times => Err(reason),
-            Script::Recovers(..) => Ok(Reading::Job(reading("PROCESSING"))),
+            Script::Recovers(..) | Script::Slow(_) => Ok(Reading::Job(reading("PROCESSING"))),
         }
     }
 
