@@ -96,10 +96,14 @@ fn a_key_that_is_read_may_not_stand_twice() {
 #[test]
 fn counts_must_be_numbers_that_a_float_holds() {
     let progress = |total: &str| {
-        parse_with(&format!(",\"progress\":{{\"total\":{total},\"processed\":0,\"successful\":0,\"failed\":0}}"))
-            .map(|reading| reading.progress.unwrap().total)
+        parse_with(&format!(
+            ",\"progress\":{{\"total\":{total},\"processed\":0,\"successful\":0,\"failed\":0}}"
+        ))
+        .map(|reading| reading.progress.unwrap().total)
     };
-    for (text, number) in [("-5", -5.0), ("2.5", 2.5), ("1e30", 1e30), ("0", 0.0), ("-0.0E-0", 0.0), ("1e-400", 0.0)] {
+    for (text, number) in
+        [("-5", -5.0), ("2.5", 2.5), ("1e30", 1e30), ("0", 0.0), ("-0.0E-0", 0.0), ("1e-400", 0.0)]
+    {
         assert_eq!(progress(text), Ok(number), "{text}");
     }
     assert_eq!(progress("1e400"), Err(ParseError::TooLarge("progress.total")));
@@ -165,7 +169,10 @@ fn a_time_of_completion_that_is_none_does_no_harm() {
     assert_eq!(completed_at("\"soon\""), CompletedAt::Unreadable("soon".into()));
     assert_eq!(completed_at("17"), CompletedAt::Unreadable("".into()));
     assert_eq!(completed_at("{\"a\":[1]}"), CompletedAt::Unreadable("".into()));
-    assert_eq!(completed_at(&format!("\"{}\"", "é".repeat(5_000))), CompletedAt::Unreadable("é".repeat(64).into()));
+    assert_eq!(
+        completed_at(&format!("\"{}\"", "é".repeat(5_000))),
+        CompletedAt::Unreadable("é".repeat(64).into())
+    );
 }
 
 #[test]
@@ -187,7 +194,9 @@ fn what_is_not_json_is_refused_with_its_place() {
         assert_eq!(parse_in_pieces(body.as_bytes(), 99), Err(ParseError::NotJson { at, fault }), "{body:?}");
         assert!(parse(body).is_err());
     }
-    for body in ["{\"a\":tru}", "{\"a\":nulll}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12g4\"}", "{'a':1}", "{\"a\":01}"] {
+    for body in
+        ["{\"a\":tru}", "{\"a\":nulll}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12g4\"}", "{'a':1}", "{\"a\":01}"]
+    {
         assert!(matches!(parse(body), Err(ParseError::NotJson { .. })), "{body}");
     }
     assert_eq!(parse(""), Err(ParseError::Empty));
@@ -212,9 +221,15 @@ fn half_a_surrogate_pair_is_refused_where_it_is_read() {
     for text in [r"\ud83d", r"\ude00", r"\ud83dx", r"\ud83d\n", r"\ud83d\ud83d", r"\ud83d\u0041"] {
         let body = format!("{{\"id\":\"Job:1\",\"status\":\"{text}\"}}");
         let refused = parse(&body).unwrap_err();
-        assert!(matches!(refused, ParseError::NotJson { fault: Fault::LoneSurrogate, .. }), "{text}: {refused}");
+        assert!(
+            matches!(refused, ParseError::NotJson { fault: Fault::LoneSurrogate, .. }),
+            "{text}: {refused}"
+        );
         assert!(parse_with(&format!(",\"{text}\":1")).is_err(), "as a key");
-        assert!(parse_with(&format!(",\"x\":\"{text}\",\"y\":{{\"{text}\":1}}")).is_ok(), "where it is not read");
+        assert!(
+            parse_with(&format!(",\"x\":\"{text}\",\"y\":{{\"{text}\":1}}")).is_ok(),
+            "where it is not read"
+        );
     }
 }
 
