@@ -9,7 +9,7 @@ use http::HeaderMap;
 use std::time::Duration;
 
 /// A longer wait counts as this.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+pub const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// Numbers from here on are not seconds from now but since 1970: 2001-09-09.
 const LEAST_UNIX_SECONDS: f64 = 1e9;

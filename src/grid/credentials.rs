@@ -227,7 +227,7 @@ mod tests {
         assert!(shown(b" \n").contains("grid.client_secret_file: file "), "{}", shown(b" \n"));
         assert!(shown(b"").contains("secret is empty"));
         assert!(shown(b"\xff\xfe").contains("no credential"));
-        assert!(shown(&[b'x'; 70_000]).contains("no credential"));
+        assert!(shown(&vec![b'x'; 70_000]).contains("no credential"));
         let missing = CredentialSource::File(folder.path().join("missing"));
         let error = Credentials::load(&value("id"), &missing).unwrap_err().to_string();
         assert!(error.contains("missing can't be read (No such file"), "{error}");

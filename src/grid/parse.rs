@@ -1,7 +1,7 @@
 //! A job's JSON, read as a stream: pieces of the body in, one [`JobReading`] out, in bounded memory.
 //!
-//! Called by `client`. Our own parser because serde_json needs the whole body at once or a blocking reader, and a
-//! body has up to a gigabyte. It takes what serde_json takes, with four differences: the whole body must be UTF-8;
+//! Called by `client`. Our own parser because `serde_json` needs the whole body at once or a blocking reader, and a
+//! body has up to a gigabyte. It takes what `serde_json` takes, with four differences: the whole body must be UTF-8;
 //! of 64 levels of nesting at most; a number that is read has at most 1024 characters; and a key that is read may
 //! not stand twice. Nothing is kept of an error entry but its code.
 //!

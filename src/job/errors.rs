@@ -44,6 +44,10 @@ pub struct ErrorTally {
     limit: usize,
 }
 
+/// Where [`ErrorTally::count_near`] found a code last: error entries come in runs of one code.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LastCode(usize);
+
 impl ErrorTally {
     /// An empty tally that tells at most `limit` codes apart.
     #[must_use]
@@ -67,28 +71,41 @@ impl ErrorTally {
 
     /// Counts one entry. `code` is the API's text; nothing if the entry has none.
     pub fn count(&mut self, code: Option<&str>) {
-        let code = match code {
-            None => UNSPECIFIED,
-            Some(code) => code,
-        };
-        if self.increment(code) {
-            return;
-        }
-        let told_apart = self.entries.iter().filter(|(code, _)| !is_collective(code.as_str())).count();
-        match ErrorCode::new(code) {
-            Some(new) if is_collective(code) || told_apart < self.limit => self.entries.push((new, 1)),
-            Some(_) | None => {
-                if !self.increment(OTHER) {
-                    self.entries.push((ErrorCode(OTHER.into()), 1));
-                }
-            }
-        }
+        self.count_near(code, &mut LastCode::default());
     }
 
-    /// Adds one to a code that is there already; false if it is not.
-    fn increment(&mut self, text: &str) -> bool {
-        let found = self.entries.iter_mut().find(|(code, _)| code.as_str() == text);
-        found.map(|(_, number)| *number = number.saturating_add(1)).is_some()
+    /// As [`Self::count`], for many entries in a row: looks first where the last one was found.
+    pub fn count_near(&mut self, code: Option<&str>, last: &mut LastCode) {
+        let code = code.unwrap_or(UNSPECIFIED);
+        if let Some((known, number)) = self.entries.get_mut(last.0)
+            && known.as_str() == code
+        {
+            *number = number.saturating_add(1);
+            return;
+        }
+        let place = self.place_of(code).unwrap_or_else(|| self.add(code));
+        if let Some((_, number)) = self.entries.get_mut(place) {
+            *number = number.saturating_add(1);
+        }
+        *last = LastCode(place);
+    }
+
+    fn place_of(&self, text: &str) -> Option<usize> {
+        self.entries.iter().position(|(code, _)| code.as_str() == text)
+    }
+
+    /// The place of a code that is not there yet: a new one of its own, or that of `other`.
+    fn add(&mut self, text: &str) -> usize {
+        let told_apart = || self.entries.iter().filter(|(code, _)| !is_collective(code.as_str())).count();
+        let has_room = is_collective(text) || told_apart() < self.limit;
+        let code = if has_room { ErrorCode::new(text) } else { None };
+        let code = match (code, self.place_of(OTHER)) {
+            (Some(code), _) => code,
+            (None, Some(place)) => return place,
+            (None, None) => ErrorCode(OTHER.into()),
+        };
+        self.entries.push((code, 0));
+        self.entries.len() - 1
     }
 
     /// Codes and numbers, in the order in which the codes were first seen.

@@ -12,7 +12,7 @@ pub mod reading;
 pub mod status;
 
 pub use counts::Progress;
-pub use errors::{ErrorCode, ErrorTally};
+pub use errors::{ErrorCode, ErrorTally, LastCode};
 pub use failure::PollFailure;
 pub use id::JobId;
 pub use inconsistency::Inconsistency;

@@ -21,7 +21,7 @@ const DISCARDED_BYTES: u64 = 65_536;
 const DISCARDING_TIME: Duration = Duration::from_secs(1);
 
 /// A limit further away than this is none: a century, which no clock arithmetic fears.
-const FOREVER: Duration = Duration::from_secs(3_155_760_000);
+const FOREVER: Duration = Duration::from_hours(876_600);
 
 /// Reads bodies.
 pub(super) struct BodyReader {
@@ -75,7 +75,9 @@ impl BodyReader {
             let piece = match tokio::time::timeout_at(idle_end.min(deadline), response.chunk()).await {
                 Ok(Ok(Some(piece))) => piece,
                 Ok(Ok(None)) => {
-                    return parser.finish().map_err(|error| self.failures.not_a_job(&error, &media_type));
+                    return parser
+                        .finish()
+                        .map_err(|error| self.failures.not_a_job(&error, media_type.as_deref()));
                 }
                 Ok(Err(error)) => return Err(self.failures.of_body(&error, length)),
                 Err(_) if idle_end < deadline => break Limit::Idle,
@@ -86,7 +88,7 @@ impl BodyReader {
             if length > self.size_limit {
                 break Limit::Size;
             }
-            parser.feed(&piece).map_err(|error| self.failures.not_a_job(&error, &media_type))?;
+            parser.feed(&piece).map_err(|error| self.failures.not_a_job(&error, media_type.as_deref()))?;
             // A body that is always there at once, unpacked from little, must not keep others from running.
             tokio::task::consume_budget().await;
         };

@@ -135,7 +135,7 @@ impl Failures {
     }
 
     /// The body is not this job's JSON. `media_type`: what it claims to be instead of JSON.
-    pub(super) fn not_a_job(&self, error: &ParseError, media_type: &Option<String>) -> ApiError {
+    pub(super) fn not_a_job(&self, error: &ParseError, media_type: Option<&str>) -> ApiError {
         let text = match media_type {
             Some(media_type) => format!(
                 "{} answered 200 with {media_type} instead of JSON; is a proxy or a sign-in page in between? ({error})",

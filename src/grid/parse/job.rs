@@ -6,7 +6,7 @@
 use super::error::ParseError;
 use super::rfc3339::parse_rfc3339;
 use super::tokens::{Text, Token, Want};
-use crate::job::{CompletedAt, ErrorTally, JobId, JobReading, Progress, ReportedStatus};
+use crate::job::{CompletedAt, ErrorTally, JobId, JobReading, LastCode, Progress, ReportedStatus};
 
 /// Names of the four counts, in the order of [`Progress`].
 const COUNTS: [&str; 4] = ["progress.total", "progress.processed", "progress.successful", "progress.failed"];
@@ -88,18 +88,28 @@ enum EntryKey {
     Unknown,
 }
 
+/// Whether a `code` was there in the entry that is being read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Code {
+    /// Not yet.
+    #[default]
+    Absent,
+    /// There, but perhaps no text.
+    Given,
+    /// A text.
+    Text,
+}
+
 /// What is known of the entry that is being read.
 #[derive(Debug, Default)]
 struct Entry {
-    has_code: bool,
+    /// Its own code, which is counted as soon as it is read.
+    own: Code,
     has_error: bool,
-    has_nested_code: bool,
-    /// Its own code was there and is counted.
-    is_counted: bool,
-    /// The code within `error`, which holds if the entry has none of its own. Its memory is used again for the
-    /// next entry.
-    nested: String,
-    nested_is_text: bool,
+    /// The code within `error`, which holds if the entry has none of its own.
+    nested: Code,
+    /// Its text; the memory is used again for the next entry.
+    nested_text: String,
 }
 
 /// What was read so far.
@@ -115,6 +125,7 @@ pub(super) struct Job {
     counts: [Option<f64>; 4],
     progress: Option<Progress>,
     tally: ErrorTally,
+    last_code: LastCode,
     /// True from the end of `errors` on.
     errors_are_whole: bool,
     entry: Entry,
@@ -132,6 +143,7 @@ impl Job {
             counts: [None; 4],
             progress: None,
             tally,
+            last_code: LastCode::default(),
             errors_are_whole: false,
             entry: Entry::default(),
             completed_at: CompletedAt::Absent,
@@ -187,29 +199,28 @@ impl Job {
                 Place::Job
             }
             (Place::Errors, _) => {
-                self.tally.count(None);
+                self.tally.count_near(None, &mut self.last_code);
                 Place::Errors
             }
             (Place::Entry, Token::Key(_)) => self.entry_key(text)?,
             (Place::Entry, Token::End) => self.end_entry(),
             (Place::EntryValue(EntryKey::Code), Token::Text(_)) => {
-                self.tally.count(Some(text));
-                self.entry.is_counted = true;
+                self.tally.count_near(Some(text), &mut self.last_code);
+                self.entry.own = Code::Text;
                 Place::Entry
             }
             (Place::EntryValue(EntryKey::Error), Token::Begin) => Place::Nested,
             (Place::EntryValue(_), _) | (Place::Nested, Token::End) => Place::Entry,
             (Place::Nested, Token::Key(_)) => {
                 let is_code = text == "code";
-                if is_code && std::mem::replace(&mut self.entry.has_nested_code, true) {
+                if is_code && std::mem::replace(&mut self.entry.nested, Code::Given) != Code::Absent {
                     return Err(ParseError::Twice("errors[].error.code"));
                 }
                 Place::NestedValue { is_code }
             }
             (Place::NestedValue { is_code: true }, Token::Text(_)) => {
-                self.entry.nested.clear();
-                self.entry.nested.push_str(text);
-                self.entry.nested_is_text = true;
+                self.entry.nested_text.push_str(text);
+                self.entry.nested = Code::Text;
                 Place::Nested
             }
             (Place::NestedValue { .. }, _) => Place::Nested,
@@ -241,7 +252,7 @@ impl Job {
     fn job_value(&mut self, key: JobKey, token: Token<'_>, text: &str) -> Result<Place, ParseError> {
         match (key, token) {
             (JobKey::Id | JobKey::JobId, Token::Text(_)) if text == self.asked.as_str() => {
-                self.is_named = true
+                self.is_named = true;
             }
             (JobKey::Id | JobKey::JobId, Token::Text(_)) => return Err(ParseError::AnotherJob),
             (JobKey::Status, Token::Text(_)) => self.status = Some(ReportedStatus::from_word(text)),
@@ -309,27 +320,36 @@ impl Job {
     }
 
     fn begin_entry(&mut self) -> Place {
-        let mut nested = std::mem::take(&mut self.entry.nested);
-        nested.clear();
-        self.entry = Entry { nested, ..Entry::default() };
+        self.entry.own = Code::Absent;
+        self.entry.has_error = false;
+        self.entry.nested = Code::Absent;
+        self.entry.nested_text.clear();
         Place::Entry
     }
 
     fn entry_key(&mut self, text: &str) -> Result<Place, ParseError> {
-        let (key, seen, name) = match text {
-            "code" => (EntryKey::Code, &mut self.entry.has_code, "errors[].code"),
-            "error" => (EntryKey::Error, &mut self.entry.has_error, "errors[].error"),
-            _ => return Ok(Place::EntryValue(EntryKey::Unknown)),
-        };
-        if std::mem::replace(seen, true) {
-            return Err(ParseError::Twice(name));
+        match text {
+            "code" if std::mem::replace(&mut self.entry.own, Code::Given) == Code::Absent => {
+                Ok(Place::EntryValue(EntryKey::Code))
+            }
+            "code" => Err(ParseError::Twice("errors[].code")),
+            "error" if !std::mem::replace(&mut self.entry.has_error, true) => {
+                Ok(Place::EntryValue(EntryKey::Error))
+            }
+            "error" => Err(ParseError::Twice("errors[].error")),
+            _ => Ok(Place::EntryValue(EntryKey::Unknown)),
         }
-        Ok(Place::EntryValue(key))
     }
 
     fn end_entry(&mut self) -> Place {
-        if !self.entry.is_counted {
-            self.tally.count(self.entry.nested_is_text.then_some(self.entry.nested.as_str()));
+        match (self.entry.own, self.entry.nested) {
+            (Code::Text, _) => {}
+            (Code::Absent | Code::Given, Code::Text) => {
+                self.tally.count_near(Some(&self.entry.nested_text), &mut self.last_code);
+            }
+            (Code::Absent | Code::Given, Code::Absent | Code::Given) => {
+                self.tally.count_near(None, &mut self.last_code);
+            }
         }
         Place::Errors
     }

@@ -4,6 +4,8 @@
 //! as memchr's costs more to start than such a string costs to read, and could not see control characters.
 
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const QUOTE: u64 = 0x22;
+const BACKSLASH: u64 = 0x5c;
 const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
 
 /// Number of bytes before the first `"`, `\` or control character; all of them if there is none.
@@ -23,8 +25,8 @@ pub(super) fn plain_length(bytes: &[u8]) -> usize {
 /// marked wrongly, because the subtraction borrows; only the first is asked for.
 fn special_bytes(word: u64) -> u64 {
     let zero_in = |word: u64| word.wrapping_sub(ONES) & !word;
-    let quote = zero_in(word ^ (ONES * b'"' as u64));
-    let backslash = zero_in(word ^ (ONES * b'\\' as u64));
+    let quote = zero_in(word ^ (ONES * QUOTE));
+    let backslash = zero_in(word ^ (ONES * BACKSLASH));
     let control = word.wrapping_sub(ONES * 0x20) & !word;
     (quote | backslash | control) & HIGH
 }

@@ -1,7 +1,7 @@
 //! The inside of a JSON string that has escapes or comes in several pieces.
 //!
 //! Called by `tokens` for the few strings that are not whole and plain in one piece. A string that is kept is
-//! decoded up to a bound; of one that is skipped the escapes are checked in form only, as serde_json does.
+//! decoded up to a bound; of one that is skipped the escapes are checked in form only, as `serde_json` does.
 
 use super::error::Fault;
 use super::scan::plain_length;

@@ -329,17 +329,17 @@ impl Tokens {
                 self.read_number(rest, part, 0, is_wanted)
             }
             Unfinished::Word { rest: word, is_null } => {
-                let length = word.len().min(rest.len());
-                let (here, later) = word.split_at_checked(length).unwrap_or((word, ""));
-                if rest.as_bytes().get(..length) != Some(here.as_bytes()) {
-                    return Err(Fault::Expected("a value"));
+                let same = word.bytes().zip(rest.bytes()).take_while(|(one, other)| one == other).count();
+                let later = word.get(same..).unwrap_or_default();
+                advance(rest, same);
+                match (later.is_empty(), rest.is_empty()) {
+                    (true, _) => Ok(self.end_value(if is_null { Token::Null } else { Token::Other })),
+                    (false, false) => Err(Fault::Expected("a value")),
+                    (false, true) => {
+                        self.unfinished = Unfinished::Word { rest: later, is_null };
+                        Ok(None)
+                    }
                 }
-                advance(rest, length);
-                if !later.is_empty() {
-                    self.unfinished = Unfinished::Word { rest: later, is_null };
-                    return Ok(None);
-                }
-                Ok(self.end_value(if is_null { Token::Null } else { Token::Other }))
             }
         }
     }
