@@ -107,7 +107,8 @@ impl WebFlags {
 }
 
 fn parse_max_requests(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| "it is not a whole number that can be counted to; write one such as 40".to_owned())
+    text.parse()
+        .map_err(|_| "it is not a whole number that can be counted to; write one such as 40".to_owned())
 }
 
 /// The log, which goes to standard error.
