@@ -1,3 +1,221 @@
 //! The command line: commands, flags, environment names; one file for each command.
 //!
-//! Called by `main` alone.
+//! Called by `main` alone. A flag beats its variable (`GRID_EXPORTER_…`, see [`environment`]), which beats the
+//! default. Exit codes: 0 good, 1 a fault of configuration or at run time, 2 a command line that is not understood.
+
+pub mod check_config;
+pub mod environment;
+pub mod flags;
+pub mod healthcheck;
+pub mod listen;
+
+use crate::config::{self, Environment, Faults, Inputs, WebOptions};
+use crate::telemetry::log::{self, LogOptions};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use flags::{LogFlags, ServeFlags, WebFlags};
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The configuration file that is taken if no flag names one and it is there.
+pub const DEFAULT_CONFIG_FILE: &str = "grid-bulk-exporter.yml";
+
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (revision ",
+    env!("BUILD_REVISION"),
+    ", rust ",
+    env!("BUILD_RUST_VERSION"),
+    ")"
+);
+
+const AFTER_HELP: &str = "\
+Credentials: set GRID_CLIENT_ID and GRID_CLIENT_SECRET, or name them in the configuration file.
+Each flag is also an environment variable: GRID_EXPORTER_ and the flag's name in capitals with `_` for `.` and `-`, \
+such as GRID_EXPORTER_WEB_LISTEN_ADDRESS. A flag beats the environment, the environment beats the file.";
+
+#[derive(Parser)]
+#[command(
+    name = "grid-bulk-exporter",
+    version = VERSION,
+    about = "Prometheus exporter for bulk customer imports of Lightspark Grid",
+    long_about = "Prometheus exporter for bulk customer imports of Lightspark Grid.\n\nPolls each import job and \
+                  publishes its status, row counts and errors. Without a command it serves, as `serve` does.",
+    after_help = AFTER_HELP,
+    args_conflicts_with_subcommands = true
+)]
+struct CommandLine {
+    #[command(flatten)]
+    serve: ServeFlags,
+    #[command(subcommand)]
+    command: Option<Commands>,
+}
+
+#[derive(Subcommand)]
+enum Commands {
+    /// Run the exporter; the default command
+    Serve(Box<ServeFlags>),
+    /// Run the exporter with a simulated Grid API and moving jobs: no account needed
+    Demo(Box<DemoFlags>),
+    // `simulate` joins here, with the flags of `cli::simulate`.
+    /// Read a configuration file and say what is in it, or everything that is wrong with it
+    CheckConfig(CheckConfigFlags),
+    /// Ask the running exporter whether it is healthy; exit code 0 or 1, for containers
+    ///
+    /// Takes the flags and variables by which the exporter was started, and asks the first listen address.
+    Healthcheck(Box<HealthcheckFlags>),
+}
+
+#[derive(clap::Args)]
+struct DemoFlags {
+    #[command(flatten)]
+    web: WebFlags,
+    #[command(flatten)]
+    log: LogFlags,
+}
+
+#[derive(clap::Args)]
+struct CheckConfigFlags {
+    /// The configuration file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct HealthcheckFlags {
+    #[command(flatten)]
+    web: WebFlags,
+}
+
+/// What is to be done, all flags checked.
+#[derive(Debug)]
+pub enum Command {
+    /// `serve`, or no command.
+    Serve(Box<ServeArgs>),
+    /// `demo`
+    Demo(Box<DemoArgs>),
+    /// `check-config FILE`
+    CheckConfig(Inputs),
+    /// `healthcheck`
+    Healthcheck(WebOptions),
+}
+
+/// What `serve` is told.
+#[derive(Debug)]
+pub struct ServeArgs {
+    /// What the configuration is made of, now and at each reload.
+    pub inputs: Inputs,
+    /// Reload when the configuration file changes.
+    pub enable_auto_reload: bool,
+    /// The web server.
+    pub web: WebOptions,
+    /// The log.
+    pub log: LogOptions,
+}
+
+/// What `demo` is told.
+#[derive(Debug)]
+pub struct DemoArgs {
+    /// The web server.
+    pub web: WebOptions,
+    /// The log.
+    pub log: LogOptions,
+}
+
+/// Understands `arguments` (the program's name first) and the variables that `lookup` knows.
+pub fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    lookup: impl Fn(&str) -> Option<OsString>,
+) -> Result<Command, clap::Error> {
+    let mut command = definition();
+    let matches = environment::matches(&mut command, arguments.into_iter().collect(), &lookup)?;
+    let line = CommandLine::from_arg_matches(&matches)?;
+    let web = |flags: WebFlags| {
+        flags
+            .into_options()
+            .map_err(|message| definition().error(clap::error::ErrorKind::ValueValidation, message))
+    };
+    let environment = Environment::read(&lookup);
+    Ok(match line.command.unwrap_or_else(|| Commands::Serve(Box::new(line.serve))) {
+        Commands::Serve(flags) => {
+            let ServeFlags { config, web: web_flags, log } = *flags;
+            let config_file = config.file.or_else(default_config_file);
+            Command::Serve(Box::new(ServeArgs {
+                inputs: Inputs { config_file, jobs: config.jobs, environment },
+                enable_auto_reload: config.enable_auto_reload,
+                web: web(web_flags)?,
+                log: log.into_options(),
+            }))
+        }
+        Commands::Demo(flags) => {
+            Command::Demo(Box::new(DemoArgs { web: web(flags.web)?, log: flags.log.into_options() }))
+        }
+        Commands::CheckConfig(flags) => {
+            Command::CheckConfig(Inputs { config_file: Some(flags.file), jobs: Vec::new(), environment })
+        }
+        Commands::Healthcheck(flags) => Command::Healthcheck(web(flags.web)?),
+    })
+}
+
+/// clap's definition of the whole command line, with the variables' names in the long help.
+#[must_use]
+pub fn definition() -> clap::Command {
+    environment::mention(CommandLine::command())
+}
+
+/// Runs the program: `main` passes its arguments and the environment's lookup.
+pub fn main(
+    arguments: impl IntoIterator<Item = OsString>,
+    lookup: impl Fn(&str) -> Option<OsString>,
+) -> ExitCode {
+    let command = match parse(arguments, lookup) {
+        Ok(command) => command,
+        Err(answer) => {
+            // Help and version come this way too, with code 0. If nobody reads it there is nobody to tell.
+            let _unread = answer.print();
+            return ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2));
+        }
+    };
+    match command {
+        Command::Serve(args) => serve(&args),
+        Command::Demo(args) => demo(&args),
+        Command::CheckConfig(inputs) => check_config::main(&inputs),
+        Command::Healthcheck(web) => healthcheck::main(&web),
+    }
+}
+
+/// The working directory's configuration file. Chosen once: a file that goes away later is a fault at a reload, and
+/// does not silently empty the set of jobs.
+fn default_config_file() -> Option<PathBuf> {
+    let path = Path::new(DEFAULT_CONFIG_FILE);
+    // A file that can't be looked at is one that is there: reading it will say why.
+    path.try_exists().unwrap_or(true).then(|| path.to_owned())
+}
+
+/// WIRING: to become `crate::app::serve(args)`, which calls [`config::reload::load`] as here.
+fn serve(args: &ServeArgs) -> ExitCode {
+    log::init(args.log.level, args.log.format);
+    match config::reload::load(&args.inputs) {
+        Ok(_loaded) => refuse("serve: app is not wired yet"),
+        Err(faults) => refuse_faults(&faults),
+    }
+}
+
+/// WIRING: to become `crate::app::demo(args)`.
+fn demo(_args: &DemoArgs) -> ExitCode {
+    refuse("demo: app is not wired yet")
+}
+
+/// Tells on standard error all that is wrong with a configuration; exit code 1.
+#[must_use]
+pub fn refuse_faults(faults: &Faults) -> ExitCode {
+    refuse(&faults.to_string())
+}
+
+/// Tells on standard error why the program stops; exit code 1.
+#[must_use]
+pub fn refuse(why: &str) -> ExitCode {
+    let _unread = writeln!(std::io::stderr().lock(), "{why}");
+    ExitCode::FAILURE
+}

@@ -90,8 +90,13 @@ fn read_job(findings: &mut Findings, item: &Node<'_>, index: usize) -> Option<(F
                 Some(entry) => read_labels(findings, &entry.node, index),
                 None => Labels::default(),
             };
-            if section.entry("id").is_none() {
-                let message = "has no id; write `id:` and the job's id".to_owned();
+            if section.entry("id").is_none_or(|entry| matches!(entry.node.value, Value::Null)) {
+                // `- Job: 0195…` is a mapping to YAML.
+                let message = if section.entry("Job").is_some() {
+                    "has no id; if `Job:…` is meant as one, write it without a space after the colon"
+                } else {
+                    "has no id; write `id:` and the job's id"
+                };
                 findings.fault(item.line, format!("jobs[{index}]"), message);
                 return None;
             }

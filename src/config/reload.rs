@@ -95,3 +95,141 @@ impl ConfigFingerprint {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, environment};
+    use proptest::prelude::*;
+    use std::fmt::Write as _;
+
+    fn read(text: &str) -> Result<Draft, Faults> {
+        let inputs = Inputs { config_file: Some("grid.yml".into()), ..Inputs::default() };
+        read_text(text, findings(Path::new("grid.yml")), &inputs)
+    }
+
+    #[test]
+    fn a_hundred_thousand_jobs_with_labels_are_read_whole() {
+        let mut text = "jobs:\n".to_owned();
+        for number in 0..100_000 {
+            let _infallible = writeln!(
+                text,
+                "  - id: Job:019542f5-b3e7-1d02-0000-{number:012}\n    labels: {{ name: import-{number}, team: t }}"
+            );
+        }
+        let draft = read(&text).unwrap();
+        assert_eq!(draft.jobs.len(), 100_000);
+        assert_eq!(draft.jobs[99_999].labels.get("name"), Some("import-99999"));
+    }
+
+    #[test]
+    fn a_variable_that_is_no_text_is_told() {
+        use std::os::unix::ffi::OsStringExt;
+        let bad = std::ffi::OsString::from_vec(vec![0xff]);
+        let environment = Environment::read(|name| (name == environment::JOBS).then(|| bad.clone()));
+        let faults = draft(&Inputs { environment, ..Inputs::default() }).unwrap_err();
+        assert_eq!(faults.to_string(), "GRID_JOBS: is not UTF-8; set it to plain text, or unset it");
+    }
+
+    #[test]
+    fn a_changed_file_has_another_fingerprint() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("grid.yml");
+        let absent = ConfigFingerprint::of(&path);
+        std::fs::write(&path, "poll: {}").unwrap();
+        let first = ConfigFingerprint::of(&path);
+        assert_ne!(absent, first);
+        assert_eq!(first, ConfigFingerprint::of(&path));
+        // As editors and Kubernetes do it: another file takes the name.
+        let other = folder.path().join("new.yml");
+        std::fs::write(&other, "poll: {}").unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        assert_ne!(first, ConfigFingerprint::of(&path));
+    }
+
+    /// Pieces of which YAML is made, good and bad, so that random rows of them get deep into parser and reader.
+    fn yamlish() -> impl Strategy<Value = String> {
+        let piece = prop::sample::select(vec![
+            "grid",
+            "poll",
+            "jobs",
+            "limits",
+            "interval",
+            "id",
+            "labels",
+            "client_secret",
+            "retention",
+            ": ",
+            ":",
+            "\n",
+            "\n  ",
+            "\n    ",
+            "- ",
+            "\n- ",
+            "{",
+            "}",
+            "[",
+            "]",
+            ", ",
+            "\"",
+            "'",
+            "&a ",
+            "*a",
+            "!t ",
+            "!!str ",
+            "|\n",
+            ">-\n",
+            "? ",
+            "---\n",
+            "...\n",
+            "\t",
+            "#",
+            " ",
+            "%YAML 1.2\n",
+            "%TAG ! x\n",
+            "30s",
+            "Job:a",
+            "0",
+            "null",
+            "ü",
+            "\\x",
+            "\\u12",
+            "<<",
+            "@",
+            "`",
+            "\r",
+            "\r\n",
+            "\u{feff}",
+            "\u{2028}",
+            "\u{85}",
+        ]);
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_text_makes_the_loader_panic(text in yamlish()) {
+            if let Err(faults) = read(&text) {
+                prop_assert!(faults.iter().all(|fault| fault.to_string().lines().count() == 1), "{faults}");
+            }
+        }
+
+        #[test]
+        fn no_characters_make_the_loader_panic(text: String) {
+            let _outcome = read(&text);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_bytes_make_the_loader_panic(bytes: Vec<u8>) {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), &bytes).unwrap();
+            let _outcome = draft(&Inputs { config_file: Some(file.path().into()), ..Inputs::default() });
+        }
+    }
+}

@@ -231,7 +231,7 @@ fn unknown_key(section: &'static str, key: &str) -> String {
     if let Some((_, nearest)) = nearest {
         return format!("is not a key here; did you mean `{nearest}`?");
     }
-    if let Some(elsewhere) = keys::sections_of(key).next() {
+    if let Some(elsewhere) = keys::sections_of(key).min_by_key(|section| section.len()) {
         return match elsewhere {
             "" => format!("is not a key here; `{key}` stands at the top level"),
             section => format!("is not a key here; `{key}` stands under `{section}`"),

@@ -52,6 +52,9 @@ pub fn is_plain_over_network(url: &Url) -> bool {
 }
 
 fn parse_http(text: &str, example: &str) -> Result<Url, String> {
+    if text.is_empty() {
+        return Err(format!("is empty; write a whole URL such as {example}"));
+    }
     let harmless = !text.contains(['@', '?', '#']);
     let subject = if harmless { quoted(text) } else { "the URL".to_owned() };
     if text.trim() != text || text.contains(char::is_control) {
@@ -98,7 +101,7 @@ mod tests {
         for (text, part) in [
             ("api.lightspark.com/grid", "has no scheme"),
             ("localhost:8080", "has no scheme"),
-            ("", "has no scheme"),
+            ("", "is empty"),
             ("ftp://h", "does not begin with http"),
             ("file:///etc/passwd", "does not begin with http"),
             ("https://", "has no host"),

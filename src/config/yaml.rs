@@ -143,7 +143,7 @@ impl<'t> Tree<'t> {
 
     fn open(&mut self, line: usize, open: Open<'t>) -> Result<(), YamlFault> {
         if self.open.len() == MOST_DEPTH {
-            return Err(fault(line, format!("is nested deeper than {MOST_DEPTH} levels; no key needs that")));
+            return Err(fault(line, too_deep()));
         }
         self.open.push(open);
         Ok(())
@@ -216,33 +216,41 @@ fn explain(text: &str, error: &ScanError) -> YamlFault {
         return fault(line, "is indented with a tab; YAML takes spaces only");
     }
     let info = error.info();
-    if info.contains("anchor") {
-        return fault(line, NO_ALIASES);
-    }
-    if info.contains("mapping values are not allowed") {
-        return fault(
-            line,
+    let message = match info {
+        _ if info.contains("anchor") => NO_ALIASES.to_owned(),
+        _ if info.contains("mapping values are not allowed") => {
             "has a second `: ` in a line, or is indented unlike its neighbours; quote a text that has `: `, \
-             or mend the indentation",
-        );
-    }
-    if info.contains("recursion limit") {
-        return fault(line, format!("is nested deeper than {MOST_DEPTH} levels; no key needs that"));
-    }
-    fault(line, format!("is not YAML ({info}); check indentation, colons and quotes near this line"))
+             or mend the indentation"
+                .to_owned()
+        }
+        _ if info.contains("simple key expect") => {
+            "ends a key that has no `: ` (a colon and a space) behind it; write `key: value`".to_owned()
+        }
+        _ if info.contains("quoted scalar") => {
+            format!("has a text in quotes that is not closed or not well-formed ({info}); mend it")
+        }
+        _ if info.contains("flow mapping") || info.contains("flow sequence") => {
+            "has a `{` or `[` that is not closed, or lacks a comma within; close it, or put the comma"
+                .to_owned()
+        }
+        _ if info.contains("recursion limit") => too_deep(),
+        _ => format!("is not YAML ({info}); check indentation, colons and quotes near this line"),
+    };
+    fault(line, message)
 }
 
-/// The last line, at or before `line`, whose indentation has a tab, if it is `line` or the one before.
+fn too_deep() -> String {
+    format!("is nested deeper than {MOST_DEPTH} levels; no key needs that")
+}
+
+/// A line whose indentation has a tab: `line`, or else the one before or after, as the parser may notice late or
+/// look ahead.
 fn tabbed_line(text: &str, line: usize) -> Option<usize> {
-    let first = line.saturating_sub(2);
-    let mut found = None;
-    for (index, content) in text.lines().enumerate().skip(first).take(line - first) {
-        let indentation = content.len() - content.trim_start().len();
-        if content.get(..indentation).is_some_and(|space| space.contains('\t')) {
-            found = Some(index + 1);
-        }
-    }
-    found
+    let is_tabbed = |number: &usize| {
+        let content = number.checked_sub(1).and_then(|index| text.lines().nth(index)).unwrap_or_default();
+        content.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t')
+    };
+    [line, line.saturating_sub(1), line + 1].into_iter().find(is_tabbed)
 }
 
 #[cfg(test)]

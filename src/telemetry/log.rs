@@ -15,6 +15,15 @@ pub enum Format {
     Json,
 }
 
+/// The log flags (`--log.*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogOptions {
+    /// The least severe events that are logged.
+    pub level: LevelFilter,
+    /// How they are written.
+    pub format: Format,
+}
+
 /// Sends all events of `level` and above to standard error. A second call changes nothing.
 ///
 /// Libraries are heard from `warn` on only: at debug level some of them print headers, and with them credentials.

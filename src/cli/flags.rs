@@ -1,0 +1,150 @@
+//! Groups of flags, as several commands share them.
+
+use super::listen;
+use crate::config::{WebOptions, urls};
+use crate::job::JobId;
+use crate::telemetry::log::{Format, LogOptions};
+use clap::builder::BoolishValueParser;
+use std::path::PathBuf;
+use tracing::level_filters::LevelFilter;
+use url::Url;
+
+/// All flags of `serve`.
+#[derive(clap::Args)]
+pub(super) struct ServeFlags {
+    #[command(flatten)]
+    pub(super) config: ConfigFlags,
+    #[command(flatten)]
+    pub(super) web: WebFlags,
+    #[command(flatten)]
+    pub(super) log: LogFlags,
+}
+
+/// Where the configuration comes from.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Configuration")]
+pub(super) struct ConfigFlags {
+    /// The configuration file (YAML); without it, grid-bulk-exporter.yml of the working directory if that is there
+    #[arg(long = "config.file", value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+
+    /// Reload the configuration when its file changes, as SIGHUP does
+    #[arg(long = "config.enable-auto-reload", value_name = "BOOL", value_parser = BoolishValueParser::new(),
+          num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true",
+          hide_possible_values = true)]
+    pub(super) enable_auto_reload: bool,
+
+    /// Id of a job to watch; may be given several times, and adds to the file's jobs and those of GRID_JOBS
+    #[arg(long = "job", value_name = "ID")]
+    pub(super) jobs: Vec<JobId>,
+}
+
+/// The web server.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Web")]
+pub(super) struct WebFlags {
+    /// Where to listen: host:port, :port (all addresses) or [::]:port; may be given several times
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10310",
+          value_parser = listen::parse_address)]
+    listen_addresses: Vec<String>,
+
+    /// Path of the metrics
+    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics",
+          value_parser = listen::parse_telemetry_path)]
+    telemetry_path: String,
+
+    /// URL under which users reach the exporter, such as behind a proxy; its path prefixes all paths
+    #[arg(long = "web.external-url", value_name = "URL", value_parser = urls::parse_external_url)]
+    external_url: Option<Url>,
+
+    /// Prefix of all paths; without it, the path of --web.external-url
+    #[arg(long = "web.route-prefix", value_name = "PATH", value_parser = listen::parse_route_prefix)]
+    route_prefix: Option<String>,
+
+    /// Take the listening sockets from systemd instead of --web.listen-address
+    #[arg(long = "web.systemd-socket", value_name = "BOOL", value_parser = BoolishValueParser::new(),
+          num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true",
+          hide_possible_values = true)]
+    systemd_socket: bool,
+
+    /// Scrapes answered at once, more get 503; 0: no limit
+    #[arg(long = "web.max-requests", value_name = "COUNT", default_value = "40",
+          value_parser = parse_max_requests)]
+    max_requests: u32,
+
+    /// Reload the configuration on POST /-/reload
+    #[arg(long = "web.enable-lifecycle", value_name = "BOOL", value_parser = BoolishValueParser::new(),
+          num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true",
+          hide_possible_values = true)]
+    enable_lifecycle: bool,
+}
+
+impl WebFlags {
+    /// The flags as one; an error if they contradict each other.
+    pub(super) fn into_options(self) -> Result<WebOptions, String> {
+        for (index, address) in self.listen_addresses.iter().enumerate() {
+            let is_fixed = !address.ends_with(":0");
+            if is_fixed && self.listen_addresses.iter().take(index).any(|before| before == address) {
+                return Err(format!("--web.listen-address {address} is given twice; give it once"));
+            }
+        }
+        let route_prefix = match (self.route_prefix, &self.external_url) {
+            (Some(prefix), _) => prefix,
+            (None, Some(url)) => listen::parse_route_prefix(url.path())
+                .map_err(|message| format!("the path of --web.external-url: {message}"))?,
+            (None, None) => String::new(),
+        };
+        Ok(WebOptions {
+            listen_addresses: self.listen_addresses,
+            systemd_socket: self.systemd_socket,
+            telemetry_path: self.telemetry_path,
+            external_url: self.external_url,
+            route_prefix,
+            max_requests: usize::try_from(self.max_requests).unwrap_or(usize::MAX),
+            enable_lifecycle: self.enable_lifecycle,
+        })
+    }
+}
+
+fn parse_max_requests(text: &str) -> Result<u32, String> {
+    text.parse()
+        .map_err(|_| "it is not a whole number that can be counted to; write one such as 40".to_owned())
+}
+
+/// The log, which goes to standard error.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Log")]
+pub(super) struct LogFlags {
+    /// The least severe events that are logged
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info")]
+    level: Level,
+
+    /// How events are written
+    #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt")]
+    format: Format,
+}
+
+impl LogFlags {
+    pub(super) fn into_options(self) -> LogOptions {
+        let level = match self.level {
+            Level::Error => LevelFilter::ERROR,
+            Level::Warn => LevelFilter::WARN,
+            Level::Info => LevelFilter::INFO,
+            Level::Debug => LevelFilter::DEBUG,
+        };
+        LogOptions { level, format: self.format }
+    }
+}
+
+/// How severe an event must be to be logged.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Level {
+    /// What stops the exporter or a part of it
+    Error,
+    /// What somebody should look at
+    Warn,
+    /// Starts, reloads, jobs that change their status
+    Info,
+    /// Each poll; may hold personal data of the imported rows
+    Debug,
+}
