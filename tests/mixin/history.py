@@ -45,10 +45,14 @@ class Job:
             self.total, self.begin, self.rate = 90_000, now - 4200, 16
         if number == 2:
             self.total, self.begin, self.rate = 45_000, now - 9000, 4
+        if number == 3:
+            self.total, self.begin, self.rate = 45_000, now - 7000, 5
+        if number == 4:
+            self.total, self.begin, self.rate = 400_000, now - 10_000, 20
         self.spike = now - 900
         self.stop = now - 3000
-        if self.fate == "failed":
-            self.begin = min(self.begin, now - 6000)
+        if number >= 5 and self.fate != "well":
+            self.total, self.begin, self.rate = 120_000, now - 6000, rng.uniform(2, 9)
         self.codes = rng.sample(CODES, 4)
 
     def at(self, t):

@@ -39,15 +39,15 @@ function(config, g)
           '0': { text: 'bad', color: g.colours.bad, index: 1 },
         },
       }], thresholds: g.steps(g.colours.bad, [[1, g.colours.good]]) }),
-      g.stat('Running imports readable', |||
-        Share of the imports that have not ended whose latest poll was good. Below %d %% GridBulkExporterBlind fires.
+      g.stat('Readable imports', |||
+        Share of the running imports whose latest poll was good. Below %d %% GridBulkExporterBlind fires.
       ||| % (alerts.ExporterBlind.minReadableRatio * 100), [3, 4], [
         g.now('avg(grid_bulk_job_poll_success{$S} unless ignoring (status) grid_bulk_job_status{$S,status=~"COMPLETED|FAILED"} == 1)', 'readable'),
       ], 'percentunit') + g.fields({
         decimals: 0,
         thresholds: g.steps(g.colours.bad, [[alerts.ExporterBlind.minReadableRatio, g.colours.soon], [1, g.colours.good]]),
       }),
-      g.stat('Since the last cycle', |||
+      g.stat('Since last cycle', |||
         A cycle lasts one poll interval, so this stays below it. Red, and scrapes work: the poll loop is stuck, restart it.
       |||, [3, 4], [
         g.now('time() - max by (instance) (grid_bulk_exporter_last_poll_cycle_timestamp_seconds{$S})', '{{instance}}'),
@@ -74,7 +74,7 @@ function(config, g)
         the API, the network or the proxy. 0 is normal.
       |||, [8, 8], [
         g.target('sum by (reason) (rate(grid_bulk_poll_failures_total{$S}[$__rate_interval])) * 60 > 0', '{{reason}}'),
-      ]) + g.stacked + g.fields({ noValue: 'No failures' }),
+      ]) + g.stacked + g.worse + g.fields({ noValue: 'No failures' }),
       g.graph('Poll cycle, p50 and p99', |||
         From the start of a cycle until each import due in it was answered. Near the poll interval, data is soon older than it
         looks: raise the interval or the concurrency.
@@ -96,7 +96,7 @@ function(config, g)
         Answers whose numbers contradict each other or the ones before, by kind. 0 is normal; else tell Lightspark's support.
       |||, [8, 8], [
         g.target('sum by (kind) (increase(grid_bulk_api_inconsistent_answers_total{$S}[$__rate_interval]))', '{{kind}}'),
-      ]) + g.fields({ decimals: 0 }),
+      ]) + g.shades(g.colours.soon) + g.fields({ decimals: 0 }),
 
       g.row('API'),
       g.graph('API requests by code', |||
@@ -154,33 +154,34 @@ function(config, g)
       ]) + g.fields({ decimals: 0, noValue: 'The API does not tell' }, [g.override('/^permitted/', asDashed)]),
 
       g.row('Webhooks and configuration'),
+      g.stat('Last reload good', |||
+        Whether the configuration was accepted at the last reload. If not, the one before runs on: check-config says why.
+      |||, [8, 4], [
+        g.now('min by (instance) (grid_bulk_exporter_config_last_reload_successful{$S})', '{{instance}}'),
+      ]) + g.fields({ mappings: g.yesNo, thresholds: g.steps(g.colours.bad, [[1, g.colours.good]]) }),
+      g.stat('Age of the configuration', 'Time since the configuration was last read well.', [8, 4], [
+        g.now('time() - max by (instance) (grid_bulk_exporter_config_last_reload_success_timestamp_seconds{$S})', '{{instance}}'),
+      ], 's') + g.fields({ decimals: 0 }),
+      g.stat('Imports refused in the range', |||
+        Imports not watched because limits.jobs was reached. Anything but 0: raise the limit, or watch fewer.
+      |||, [8, 4], [
+        g.now('sum(increase(grid_bulk_exporter_jobs_rejected_total{$S}[$__range])) or vector(0)', 'refused'),
+      ]) + g.fields({ decimals: 0, thresholds: g.steps(g.colours.good, [[1, g.colours.soon]]) }),
       g.graph('Webhooks by outcome', |||
         Webhooks that arrived, by what became of them. bad_signature: the key was rotated, or somebody is guessing.
-      |||, [8, 8], [
+      |||, [12, 8], [
         g.target('sum by (outcome) (increase(grid_bulk_exporter_webhooks_total{$S}[$__rate_interval]))', '{{outcome}}'),
       ]) + g.fields({ decimals: 0, noValue: 'No webhook configured' }, [
         g.paint('accepted', g.colours.good),
         g.paint('bad_signature', g.colours.bad),
         g.paint('bad_body', g.colours.soon),
+        g.paint('/ignored|duplicate|other_shard/', g.colours.waiting),
       ]),
       g.graph('Age of the lists of imports', |||
         Time since each list of imports was last read. Above the line GridBulkDiscoveryFailing fires, and new imports are unseen.
-      |||, [7, 8], [
+      |||, [12, 8], [
         g.target('time() - max by (instance, source) (grid_bulk_exporter_sd_last_success_timestamp_seconds{$S})', '{{source}} {{instance}}'),
       ], 's') + g.line(alerts.DiscoveryFailing.staleSeconds) + g.fields({ noValue: 'No lists configured' }),
-      g.stat('Last reload good', |||
-        Whether the configuration was accepted at the last reload. If not, the one before runs on: check-config says why.
-      |||, [3, 8], [
-        g.now('min by (instance) (grid_bulk_exporter_config_last_reload_successful{$S})', '{{instance}}'),
-      ]) + g.fields({ mappings: g.yesNo, thresholds: g.steps(g.colours.bad, [[1, g.colours.good]]) }),
-      g.stat('Age of the configuration', 'Time since the configuration was last read well.', [3, 8], [
-        g.now('time() - max by (instance) (grid_bulk_exporter_config_last_reload_success_timestamp_seconds{$S})', '{{instance}}'),
-      ], 's') + g.fields({ decimals: 0 }),
-      g.stat('Imports refused in the range', |||
-        Imports not watched because limits.jobs was reached. Anything but 0: raise the limit, or watch fewer.
-      |||, [3, 8], [
-        g.now('sum(increase(grid_bulk_exporter_jobs_rejected_total{$S}[$__range])) or vector(0)', 'refused'),
-      ]) + g.fields({ decimals: 0, thresholds: g.steps(g.colours.good, [[1, g.colours.soon]]) }),
 
       g.row('Process'),
       g.graph('CPU', 'Share of one core. Grows with imports and scrapes; steady is normal.', [8, 8], [

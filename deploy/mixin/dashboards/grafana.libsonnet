@@ -9,7 +9,7 @@ function(config) {
   // From the palette of Okabe and Ito, told apart also with colour blindness; a test measures that.
   colours:: {
     good: '#009E73',  // successful, COMPLETED
-    running: '#56B4E9',  // PROCESSING, and plain measurements
+    running: '#3A9BDC',  // PROCESSING, and plain measurements
     waiting: '#9AA0A6',  // PENDING
     bad: '#D1342F',  // failed, FAILED, unreadable
     unknown: '#B07AD9',  // UNKNOWN
@@ -140,7 +140,8 @@ function(config) {
     fieldConfig+: { defaults+: {
       min: 0,
       noValue: 'Nothing in this range',
-      color: { mode: 'palette-classic' },
+      // Shades of one colour, for what has none of its own: a palette would give an instance the colour of failure.
+      color: { mode: 'shades', fixedColor: g.colours.running },
       custom: {
         drawStyle: 'line',
         lineWidth: 1,
@@ -156,11 +157,15 @@ function(config) {
     },
   },
   stacked:: { fieldConfig+: { defaults+: { custom+: { fillOpacity: 20, stacking: { mode: 'normal', group: 'A' } } } } },
+  shades(colour):: { fieldConfig+: { defaults+: { color: { mode: 'shades', fixedColor: colour } } } },
+  // From yellow to red by how much it is, for things of which none is good.
+  worse:: { fieldConfig+: { defaults+: { color: { mode: 'continuous-YlRd', seriesBy: 'last' } } } },
+  // A dashed line where an alert begins, always within the axis.
   line(limit):: { fieldConfig+: { defaults+: {
-    custom+: { thresholdsStyle: { mode: 'dashed' } },
+    custom+: { thresholdsStyle: { mode: 'dashed' }, axisSoftMax: limit * 1.25 },
     thresholds: g.steps('transparent', [[limit, g.colours.bad]]),
   } } },
-  legendTable:: { options+: { legend+: { displayMode: 'table', placement: 'right', calcs: ['lastNotNull'], sortBy: 'Last *', sortDesc: true } } },
+  legendTable:: { options+: { legend+: { displayMode: 'table', placement: 'right', width: 320, calcs: ['lastNotNull'], sortBy: 'Last *', sortDesc: true } } },
 
   bars(title, description, size, targets, unit='short'):: g.panel('bargauge', title, description, size, targets, unit) {
     fieldConfig+: { defaults+: {
@@ -188,7 +193,7 @@ function(config) {
     fieldConfig+: { defaults+: {
       color: { mode: 'thresholds' },
       thresholds: g.steps('text'),
-      custom: { align: 'auto', cellOptions: { type: 'auto' }, filterable: true, inspect: false },
+      custom: { align: 'auto', cellOptions: { type: 'auto' }, filterable: false, inspect: false },
     } },
     options: {
       showHeader: true,
@@ -290,19 +295,20 @@ function(config) {
     titleFormat: name,
     textFormat: '{{jobId}}',
   } + more,
-  // An end stands where the import ended, not where it was seen: the value is the time, in milliseconds.
+  // An end stands where the import ended, not where it was seen: the value is the time, in milliseconds. Only for a while
+  // after it, so that long ended imports cost nothing.
   local ends(status) = |||
     max by (jobId) (
-      (grid_bulk_job_completed_timestamp_seconds{$J} or grid_bulk_job_status_since_timestamp_seconds{$J})
+      (grid_bulk_job_completed_timestamp_seconds{$J} > time() - 300 or grid_bulk_job_status_since_timestamp_seconds{$J} > time() - 300)
       and ignoring (status) grid_bulk_job_status{$J,status="%s"} == 1
     ) * 1000
   ||| % status,
-  endAnnotations:: [
-    annotation('Import completed', g.colours.good, ends('COMPLETED'), { useValueForTime: true }),
+  endAnnotations(completedIf=''):: [
+    annotation('Import completed', g.colours.good, g.text(ends('COMPLETED')) + completedIf, { useValueForTime: true }),
     annotation('Import failed', g.colours.bad, ends('FAILED'), { useValueForTime: true }),
   ],
   restartAnnotations:: [
-    annotation('Exporter restarted', g.colours.soon, 'changes(process_start_time_seconds{$S}[$__rate_interval]) > 0', {
+    annotation('Exporter restarted', g.colours.soon, 'changes(process_start_time_seconds{$S}[5m]) > 0', {
       tagKeys: 'instance',
       textFormat: '{{instance}}',
     }),

@@ -11,7 +11,7 @@ function(config, g)
     'One import: its course, its failures, and how fresh the data is.',
     'now-6h',
     [g.variables.datasource, g.variables.cluster, g.variables.job, g.variables.instance, g.variables.oneJobId],
-    g.endAnnotations + g.restartAnnotations,
+    g.endAnnotations() + g.restartAnnotations,
     [
       g.stat('Status', |||
         The status as of the last good poll. UNKNOWN is a word that this version of the exporter does not know.
@@ -36,7 +36,7 @@ function(config, g)
       ], 'percentunit') + g.fields({ decimals: 1, thresholds: g.limits(limits.failedRatio, g.colours.good) }),
       g.stat('Failed rows', 'Rows whose customer could not be created, as of the last good poll.', [3, 4], [
         g.now('max by (jobId) (grid_bulk_job_failed_rows{$J})', 'failed rows'),
-      ]) + g.fields({ decimals: 0, thresholds: g.limits(limits.failedRows, g.colours.good) }),
+      ], 'locale') + g.fields({ decimals: 0, thresholds: g.limits(limits.failedRows, g.colours.good) }),
       g.stat('Last change', |||
         When status or counts last changed. A running import that has not changed for %d minutes has stalled.
       ||| % (alerts.JobStalled.unchangedSeconds / 60), [3, 4], [
@@ -45,7 +45,7 @@ function(config, g)
 
       g.table('Name, team and other labels', |||
         What the configuration says of this import. Two rows mean that two replicas say different things.
-      |||, [24, 3], [
+      |||, [24, 4], [
         g.column('max without (instance, pod) (grid_bulk_job_info{$J})'),
       ]) + g.fields({ noValue: choose }, [
         g.columnLooks('jobId', 'Import', { 'custom.width': 330 }),
@@ -139,11 +139,11 @@ function(config, g)
         Entries in the list of errors, by code, as of the last good poll. What to correct in the file.
       |||, [12, 9], [
         g.now('sort_desc(max by (code) (grid_bulk_job_error_entries{$J}))', '{{code}}'),
-      ]),
+      ], 'locale'),
       g.graph('Errors by code over time', |||
         The same over time, stacked. A code that appears late hints at one part of the file.
       |||, [12, 9], [
         g.target('max by (code) (grid_bulk_job_error_entries{$J})', '{{code}}'),
-      ]) + g.stacked + g.fields({ decimals: 0, noValue: 'No errors' }),
+      ]) + g.stacked + g.worse + g.fields({ decimals: 0, noValue: 'No errors' }),
     ]
   )

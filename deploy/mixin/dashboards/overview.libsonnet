@@ -5,12 +5,15 @@ function(config, g)
   local name = config.nameLabel;
   local percent(ratio) = '%.10g %%' % (ratio * 100);
 
+  // The panel's own noValue is for a table without rows; in a cell it would read as a number.
+  local emptyCells = g.override('/.*/', { noValue: '' });
+
   // Columns that both tables have.
-  local idColumn = g.columnLooks('jobId', 'Import', { 'custom.width': 310, links: g.jobLink() });
+  local idColumn = g.columnLooks('jobId', 'Import', { 'custom.width': 340, 'custom.filterable': true, links: g.jobLink() });
   local labelColumns = [
-    g.columnLooks(name, 'Name', { 'custom.width': 150, links: g.jobLink('__data.fields.jobId') }),
+    g.columnLooks(name, 'Name', { 'custom.width': 125, 'custom.filterable': true, links: g.jobLink('__data.fields.jobId') }),
   ] + [
-    g.columnLooks(label, std.asciiUpper(label[0]) + label[1:], { 'custom.width': 110 })
+    g.columnLooks(label, std.asciiUpper(label[0]) + label[1:], { 'custom.width': 105 })
     for label in config.jobLabels
   ];
   local columnOrder(fields) = { [fields[i]]: i for i in std.range(0, std.length(fields) - 1) };
@@ -18,7 +21,7 @@ function(config, g)
   // An import's status, in colour and in words.
   local statusLooks = {
     'custom.cellOptions': { type: 'color-text' },
-    'custom.width': 120,
+    'custom.width': 112,
     mappings: g.statusMappings,
   };
   local coloured(colour) = {
@@ -43,12 +46,13 @@ function(config, g)
     'How many imports run, how far they are, and what fails.',
     'now-6h',
     [g.variables.datasource, g.variables.cluster, g.variables.job, g.variables.instance] + g.variables.labels + [g.variables.jobIds],
-    g.endAnnotations + g.restartAnnotations,
+    // Where hundreds are shown, lines for each that was completed would hide the graphs.
+    g.endAnnotations(' and on () count(grid_bulk_job_info{$J}) <= 50') + g.restartAnnotations,
     [
       g.stat('Imports by status', |||
         Imports chosen above, by status. An import that was never read has none and is not counted. More than a few
         FAILED, or any UNKNOWN, is worth a look at the table.
-      |||, [7, 4], [
+      |||, [6, 4], [
         g.now('sum by (status) (max by (cluster, job, jobId, status) (grid_bulk_job_status{$J}) OF_TEAM)', '{{status}}'),
       ], noValue='No imports watched') + g.fields({ color: { mode: 'fixed', fixedColor: g.colours.running } }, g.paintStatuses) + {
         options+: { textMode: 'value_and_name', wideLayout: false },
@@ -67,13 +71,13 @@ function(config, g)
       |||, [3, 4], [
         g.target('sum(rate(grid_bulk_rows_total{$S}[$__rate_interval]))', 'rows per second'),
       ], graph='area') + g.fields({ decimals: 1 }),
-      g.stat('Failed rows in the range', |||
+      g.stat('Failed rows', |||
         Rows that failed within the time range, over all imports of the chosen instances. Orange from 1, red from %(late)s:
         then see Errors by code.
       ||| % limits.failedRows, [3, 4], [
         g.now('sum(increase(grid_bulk_rows_total{$S,result="failed"}[$__range])) or vector(0)', 'failed rows'),
-      ]) + g.fields({ decimals: 0, thresholds: g.limits(limits.failedRows, g.colours.good) }),
-      g.stat('Failure ratio in the range', |||
+      ], 'locale') + g.fields({ decimals: 0, thresholds: g.limits(limits.failedRows, g.colours.good) }),
+      g.stat('Failure ratio', |||
         Share of the rows processed within the time range that failed. Orange from %s, red from %s.
       ||| % [percent(limits.failedRatio.soon), percent(limits.failedRatio.late)], [3, 4], [
         g.now('sum(increase(grid_bulk_rows_total{$S,result="failed"}[$__range])) / (sum(increase(grid_bulk_rows_total{$S}[$__range])) > 0)', 'failure ratio'),
@@ -91,7 +95,7 @@ function(config, g)
       ], 's') + g.fields({ decimals: 0, thresholds: g.limits(limits.ageSeconds, g.colours.good) }),
       g.stat('Alerts firing', |||
         Alerts of the rules shipped with the exporter that fire now. Needs those rules in this Prometheus; 0 without them.
-      |||, [2, 4], [
+      |||, [3, 4], [
         g.now('count(ALERTS{alertname=~"GridBulk.+",alertstate="firing"}) or vector(0)', 'alerts'),
       ]) + g.fields({
         thresholds: g.steps(g.colours.good, [[1, g.colours.bad]]),
@@ -102,7 +106,7 @@ function(config, g)
         One row for each import with a symptom, and the figure under the symptom: many new failed rows (%(rows)s within %(window)s),
         a large share of new failures, failed in the last hours, completed with many failures, no progress, or not readable.
         Empty is good. Thresholds are those of the alerts.
-      ||| % alerts.JobFailedRowsSpike, [24, 6], [
+      ||| % alerts.JobFailedRowsSpike, [24, 7], [
         g.column(|||
           (
             (
@@ -140,9 +144,10 @@ function(config, g)
             or max by (jobId) ((grid_bulk_job_poll_success{$J} == 0) * 0 + on (cluster, job, instance) group_left () max by (cluster, job, instance) (process_start_time_seconds{$S}))
           )) NAMED
         |||),
-      ]) + g.fields({ noValue: '' }, [
+      ]) + g.fields({ noValue: 'No import needs attention' }, [
+        emptyCells,
         idColumn,
-        g.columnLooks('Value #A', 'New failed rows, %s' % alerts.JobFailedRowsSpike.window, coloured(g.colours.soon) { decimals: 0 }),
+        g.columnLooks('Value #A', 'New failed rows, %s' % alerts.JobFailedRowsSpike.window, coloured(g.colours.soon) { unit: 'locale', decimals: 0 }),
         g.columnLooks('Value #B', 'New rows that fail, %s' % alerts.JobFailedRatioSpike.window, coloured(g.colours.bad) { unit: 'percentunit', decimals: 0 }),
         g.columnLooks('Value #C', 'FAILED since', coloured(g.colours.bad) { unit: 's', decimals: 0 }),
         g.columnLooks('Value #D', 'COMPLETED, but failed', coloured(g.colours.soon) { unit: 'percentunit', decimals: 0 }),
@@ -154,7 +159,7 @@ function(config, g)
           { id: 'merge', options: {} },
           { id: 'organize', options: {
             excludeByName: {},
-            indexByName: columnOrder([name, 'jobId', 'Value #C', 'Value #B', 'Value #A', 'Value #E', 'Value #F', 'Value #D']),
+            indexByName: columnOrder([name, 'jobId'] + config.jobLabels + ['Value #C', 'Value #B', 'Value #A', 'Value #E', 'Value #F', 'Value #D']),
             renameByName: {},
           } },
         ],
@@ -176,7 +181,8 @@ function(config, g)
         g.column(g.import_.lastChange + ' OF_TEAM'),
         g.column(g.import_.lastPoll + ' OF_TEAM'),
         g.column('max by (jobId) (grid_bulk_job_poll_success{$J}) OF_TEAM'),
-      ], pages=true) + g.fields({ noValue: '' }, [
+      ], pages=true) + g.fields({ noValue: 'No imports watched: see below how one gets in' }, [
+        emptyCells,
         idColumn,
         g.columnLooks('status', 'Status', statusLooks),
         g.columnLooks('Value #C', 'Progress', {
@@ -185,25 +191,25 @@ function(config, g)
           max: 1,
           decimals: 0,
           'custom.cellOptions': { type: 'gauge', mode: 'basic', valueDisplayMode: 'text' },
-          'custom.width': 170,
+          'custom.width': 125,
           color: { mode: 'fixed', fixedColor: g.colours.running },
         }),
-        g.columnLooks('Value #D', 'Rows', plain { decimals: 0, 'custom.width': 80 }),
-        g.columnLooks('Value #E', 'Failed', plain { decimals: 0, 'custom.width': 75 }),
+        g.columnLooks('Value #D', 'Rows', plain { unit: 'locale', decimals: 0, 'custom.width': 75 }),
+        g.columnLooks('Value #E', 'Failed', plain { unit: 'locale', decimals: 0, 'custom.width': 70 }),
         g.columnLooks('Value #F', 'Failed share', plain {
           unit: 'percentunit',
           decimals: 1,
           'custom.cellOptions': { type: 'color-background', mode: 'basic' },
-          'custom.width': 110,
+          'custom.width': 112,
           thresholds: g.steps('transparent', [[limits.failedRatio.soon, g.colours.soon], [limits.failedRatio.late, g.colours.bad]]),
         }),
-        g.columnLooks('Value #G', 'Rows/s', plain { decimals: 1, 'custom.width': 80 }),
-        g.columnLooks('Value #H', 'Time left', plain { unit: 's', decimals: 0, 'custom.width': 95 }),
-        g.columnLooks('Value #I', 'Last change', { unit: 'dateTimeFromNow', 'custom.width': 130 }),
-        g.columnLooks('Value #J', 'Last good poll', { unit: 'dateTimeFromNow', 'custom.width': 130 }),
+        g.columnLooks('Value #G', 'Rows/s', plain { decimals: 1, 'custom.width': 70 }),
+        g.columnLooks('Value #H', 'Time left', plain { unit: 's', decimals: 0, 'custom.width': 80 }),
+        g.columnLooks('Value #I', 'Last change', { unit: 'dateTimeFromNow', 'custom.width': 132 }),
+        g.columnLooks('Value #J', 'Last good poll', { unit: 'dateTimeFromNow', 'custom.width': 132 }),
         g.columnLooks('Value #K', 'Readable', {
           'custom.cellOptions': { type: 'color-text' },
-          'custom.width': 85,
+          'custom.width': 75,
           mappings: g.yesNo,
         }),
       ] + labelColumns) + {
@@ -238,13 +244,13 @@ function(config, g)
         g.target(|||
           (max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m])) * 60 and topk(10, max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m] @ end())) OF_TEAM)) NAMED
         |||, '{{%s}} {{jobId}}' % name),
-      ]) + g.legendTable,
+      ]) + g.legendTable + g.worse,
       g.bars('Errors by code, top 15', |||
         Entries in the lists of errors of the imports chosen above, by code, as of their last good polls. What to correct in
         the files.
       |||, [12, 8], [
         g.now('topk(15, sum by (code) (max by (job, jobId, code) (grid_bulk_job_error_entries{$J}) OF_TEAM))', '{{code}}'),
-      ]),
+      ], 'locale'),
       g.note('How an import gets in', 'What to configure, so that an import is watched.', [24, 4], |||
         - In the configuration: `jobs:` with the ids, or `job_files:` with files of ids; picked up on reload, or at once.
         - From your own service: `job_http:` with an address that lists the ids.
