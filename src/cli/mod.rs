@@ -4,13 +4,15 @@
 //! default. Exit codes: 0 good, 1 a fault of configuration or at run time, 2 a command line that is not understood.
 
 pub mod check_config;
+mod demo;
 pub mod environment;
 pub mod flags;
 pub mod healthcheck;
 pub mod listen;
+mod serve;
 
-use crate::config::{self, Environment, Faults, Inputs, WebOptions};
-use crate::telemetry::log::{self, LogOptions};
+use crate::config::{Environment, Faults, Inputs, WebOptions};
+use crate::telemetry::log::LogOptions;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use flags::{LogFlags, ServeFlags, WebFlags};
 use std::ffi::OsString;
@@ -161,7 +163,11 @@ pub fn parse(
 /// clap's definition of the whole command line, with the variables' names in the long help.
 #[must_use]
 pub fn definition() -> clap::Command {
-    environment::mention(CommandLine::command())
+    let command = CommandLine::command().mut_subcommand("demo", |demo| {
+        // The demo is for the person at this machine; whoever wants it elsewhere says so.
+        demo.mut_arg("listen_addresses", |argument| argument.default_value("127.0.0.1:10310"))
+    });
+    environment::mention(command)
 }
 
 /// Runs the program: `main` passes its arguments and the environment's lookup.
@@ -178,8 +184,8 @@ pub fn main(
         }
     };
     match command {
-        Command::Serve(args) => serve(&args),
-        Command::Demo(args) => demo(&args),
+        Command::Serve(args) => serve::main(*args),
+        Command::Demo(args) => demo::main(*args),
         Command::CheckConfig(inputs) => check_config::main(&inputs),
         Command::Healthcheck(web) => healthcheck::main(&web),
     }
@@ -191,20 +197,6 @@ fn default_config_file() -> Option<PathBuf> {
     let path = Path::new(DEFAULT_CONFIG_FILE);
     // A file that can't be looked at is one that is there: reading it will say why.
     path.try_exists().unwrap_or(true).then(|| path.to_owned())
-}
-
-/// WIRING: to become `crate::app::serve(args)`, which calls [`config::reload::load`] as here.
-fn serve(args: &ServeArgs) -> ExitCode {
-    log::init(args.log.level, args.log.format);
-    match config::reload::load(&args.inputs) {
-        Ok(_loaded) => refuse("serve: app is not wired yet"),
-        Err(faults) => refuse_faults(&faults),
-    }
-}
-
-/// WIRING: to become `crate::app::demo(args)`.
-fn demo(_args: &DemoArgs) -> ExitCode {
-    refuse("demo: app is not wired yet")
 }
 
 /// Tells on standard error all that is wrong with a configuration; exit code 1.

@@ -1,0 +1,183 @@
+//! `demo`: the exporter and a simulated Grid API in one process, with a dozen imports that move. No account needed.
+//!
+//! The exporter is the very one of `serve`; only its configuration comes from here instead of a file. New imports
+//! come and old ones leave by the same way as a reload.
+
+use super::serve::{StartError, block_on, run};
+use super::{DemoArgs, refuse};
+use crate::app::Exporter;
+use crate::app::reload::ConfigSource;
+use crate::clock::{SharedClock, SystemClock};
+use crate::config::reload::Loaded;
+use crate::config::{
+    Config, CredentialSource, Faults, GridConfig, JobSource, JobSpec, Limits, PollConfig, TlsConfig,
+    WebOptions,
+};
+use crate::job::LabelName;
+use crate::secret::Secret;
+use crate::sim::demo::imports_at;
+use crate::sim::{SimHandle, SimOptions, Simulator};
+use crate::telemetry::log;
+use crate::web::reload::ReloadRequest;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+/// What imports, sizes and failing rows follow from: each demo tells the same story.
+const SEED: u64 = 7;
+
+/// How often the demo polls, and Prometheus should scrape.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often it is looked for new imports.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// User and password of the simulated API.
+const CREDENTIAL: &str = "demo";
+
+/// Runs the demo until a signal stops it.
+pub(super) fn main(args: DemoArgs) -> ExitCode {
+    log::init(args.log.level, args.log.format);
+    let clock: SharedClock = Arc::new(SystemClock);
+    let options = SimOptions { seed: SEED, demo: true, clock: Arc::clone(&clock), ..SimOptions::default() };
+    let simulator = match Simulator::new(options) {
+        Ok(simulator) => simulator,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await;
+        let listener =
+            listener.map_err(|error| StartError::Other(format!("no port on loopback: {error}")))?;
+        let address = listener.local_addr().map_err(|error| StartError::Other(error.to_string()))?;
+        let source = DemoSource::new(&simulator.handle(), address).map_err(StartError::Other)?;
+        let source = Arc::new(source);
+        let web = args.web.clone();
+        let exporter = Exporter::start(Arc::<DemoSource>::clone(&source), args.web, false, clock).await?;
+        tell(&web, exporter.addresses());
+
+        let shutdown = CancellationToken::new();
+        let following = follow(source, exporter.reload_requests());
+        let simulating = simulator.serve(listener, shutdown.child_token());
+        tokio::select! {
+            result = run(exporter, shutdown.clone()) => result,
+            () = following => Ok(()),
+            () = simulating => Err(StartError::Other("the simulated API ended unexpectedly".to_owned())),
+        }
+    })
+}
+
+/// Says where to look and how Prometheus scrapes it. On standard output, apart from the log.
+fn tell(web: &WebOptions, addresses: &[SocketAddr]) {
+    let Some(address) = addresses.first() else { return };
+    let shown = if address.ip().is_unspecified() {
+        format!("127.0.0.1:{}", address.port())
+    } else {
+        address.to_string()
+    };
+    let path = format!("{}{}", web.route_prefix, web.telemetry_path);
+    let path_line = if path == "/metrics" { String::new() } else { format!("    metrics_path: {path}\n") };
+    let text = format!(
+        "A simulated Grid API runs a dozen imports; new ones come every minute.\n\n\
+         Open   http://{shown}{}/\n\
+         Scrape http://{shown}{path}, with this prometheus.yml:\n\n\
+         global:\n  scrape_interval: {}s\n\
+         scrape_configs:\n  - job_name: grid-bulk-exporter\n{path_line}    static_configs:\n      \
+         - targets: [\"{shown}\"]\n\n\
+         Stop with Ctrl-C.\n\n",
+        web.route_prefix,
+        INTERVAL.as_secs(),
+    );
+    // If nobody reads it there is nobody to tell.
+    let _unread = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// Reloads whenever the set of imports is another; never ends.
+async fn follow(source: Arc<DemoSource>, reload: mpsc::Sender<ReloadRequest>) {
+    let mut watched = source.job_ids();
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let now = source.job_ids();
+        if now != watched {
+            watched = now;
+            let (done, result) = oneshot::channel();
+            // Errors mean that the exporter is stopping.
+            let _stopping = reload.send(ReloadRequest { done }).await;
+            let _stopping = result.await;
+        }
+    }
+}
+
+/// The demo's configuration: the simulated API, and the imports that are there now.
+struct DemoSource {
+    simulator: SimHandle,
+    base_url: Url,
+    name: LabelName,
+    team: LabelName,
+}
+
+impl DemoSource {
+    fn new(simulator: &SimHandle, address: SocketAddr) -> Result<Self, String> {
+        let label = |name: &str| name.parse::<LabelName>().map_err(|error| error.to_string());
+        Ok(Self {
+            base_url: Url::parse(&simulator.base_url(address)).map_err(|error| error.to_string())?,
+            simulator: simulator.clone(),
+            name: label("name")?,
+            team: label("team")?,
+        })
+    }
+
+    fn jobs(&self) -> Vec<JobSpec> {
+        let elapsed = Duration::try_from_secs_f64(self.simulator.now()).unwrap_or_default();
+        imports_at(SEED, elapsed)
+            .into_iter()
+            .filter_map(|import| {
+                let labels = [(self.name.clone(), import.name), (self.team.clone(), import.team.to_owned())];
+                let id = import.id.parse().ok()?;
+                Some(JobSpec { id, labels: labels.into_iter().collect(), sources: vec![JobSource::File] })
+            })
+            .collect()
+    }
+
+    fn job_ids(&self) -> Vec<String> {
+        self.jobs().into_iter().map(|job| job.id.to_string()).collect()
+    }
+}
+
+impl ConfigSource for DemoSource {
+    fn load(&self) -> Result<Loaded, Faults> {
+        let credential = || CredentialSource::Value {
+            value: Secret::new(CREDENTIAL.to_owned()),
+            origin: "the demo".to_owned(),
+        };
+        let config = Config {
+            grid: GridConfig {
+                base_url: self.base_url.clone(),
+                client_id: credential(),
+                client_secret: credential(),
+                connect_timeout: Duration::from_secs(5),
+                timeout: Duration::from_secs(10),
+                read_idle_timeout: Duration::from_secs(10),
+                max_duration: Duration::from_secs(300),
+                max_response_bytes: 1 << 30,
+                tls: TlsConfig::default(),
+                proxy_url: None,
+            },
+            poll: PollConfig { interval: INTERVAL, concurrency: 16, max_requests_per_second: 50.0 },
+            limits: Limits { jobs: 100_000, error_codes_per_job: 20 },
+            jobs: self.jobs(),
+            retention: Duration::from_secs(24 * 3600),
+        };
+        Ok(Loaded { config, warnings: Vec::new(), fingerprint: None })
+    }
+
+    fn file(&self) -> Option<&Path> {
+        None
+    }
+}

@@ -1,0 +1,56 @@
+//! `serve`: runs the exporter until a signal stops it. Called by `cli`; `demo` runs its exporter the same way.
+
+use super::{ServeArgs, refuse};
+use crate::app::signals::Signals;
+use crate::app::{AppError, Exporter};
+use crate::clock::{SharedClock, SystemClock};
+use crate::telemetry::log;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Runs the exporter; exit code 0 after a stop by signal, 1 if it did not start or broke off.
+pub(super) fn main(args: ServeArgs) -> ExitCode {
+    log::init(args.log.level, args.log.format);
+    block_on(async {
+        let clock: SharedClock = Arc::new(SystemClock);
+        let exporter =
+            Exporter::start(Arc::new(args.inputs), args.web, args.enable_auto_reload, clock).await?;
+        run(exporter, CancellationToken::new()).await
+    })
+}
+
+/// Runs a command on a runtime, and turns its result into an exit code.
+pub(super) fn block_on(command: impl Future<Output = Result<(), StartError>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&format!("the runtime can't be started: {error}")),
+    };
+    match runtime.block_on(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => refuse(&error.to_string()),
+    }
+}
+
+/// Why a command that serves ends with 1.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartError {
+    #[error(transparent)]
+    App(#[from] AppError),
+    #[error("signals can't be listened for: {0}")]
+    Signals(#[source] std::io::Error),
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Runs an exporter until a signal, or `shutdown`, stops it.
+pub(super) async fn run(exporter: Exporter, shutdown: CancellationToken) -> Result<(), StartError> {
+    let signals = Signals::listen().map_err(StartError::Signals)?;
+    let obey = signals.obey(exporter.reload_requests(), shutdown.clone());
+    let running = exporter.run(shutdown);
+    tokio::pin!(obey, running);
+    tokio::select! {
+        result = &mut running => Ok(result?),
+        () = &mut obey => Ok(running.await?),
+    }
+}
