@@ -1,5 +1,6 @@
 //! The log: one event a line on standard error, as logfmt or JSON. Set up once by `cli`, before anything else runs.
 
+use crate::telemetry::logfmt::Logfmt;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
@@ -31,10 +32,9 @@ pub fn init(level: LevelFilter, format: Format) {
     let filter =
         Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("grid_bulk_exporter", level);
     let layer = match format {
-        Format::Logfmt => tracing_logfmt::builder()
-            .with_span_name(false)
-            .with_span_path(false)
-            .layer()
+        Format::Logfmt => tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .event_format(Logfmt)
             .with_writer(std::io::stderr)
             .with_filter(filter)
             .boxed(),

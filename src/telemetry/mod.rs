@@ -4,5 +4,6 @@
 
 pub mod families;
 pub mod log;
+mod logfmt;
 pub mod own;
 pub mod process;

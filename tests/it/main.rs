@@ -1,3 +1,17 @@
 //! Integration tests: one binary, whose modules mirror `src/` and the endpoints.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::float_cmp,
+    clippy::format_push_string,
+    missing_docs,
+    unreachable_pub,
+    reason = "a panic is the report of a failure; what tests share is not an interface"
+)]
 
 mod config_bad_files;
+mod prometheus;
+mod serve;
+mod support;
