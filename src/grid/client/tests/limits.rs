@@ -2,6 +2,7 @@
 
 use super::server::{Step, answer, gzip, head};
 use super::*;
+use crate::job::counts::countable;
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -61,7 +62,7 @@ async fn what_came_before_the_time_was_up_is_good_if_the_counts_were_whole() {
     for config in [idle, slow] {
         let job = job(read(&config).await);
         assert!(job.errors_truncated);
-        assert_eq!(job.progress.unwrap().failed, 2.0);
+        assert_eq!(countable(job.progress.unwrap().failed), Some(2));
         assert!((70..100).contains(&job.errors.iter().next().unwrap().1));
     }
 }
@@ -86,9 +87,9 @@ async fn a_large_body_is_too_large_or_cut() {
 #[tokio::test]
 async fn a_gzip_bomb_counts_by_what_it_unpacks_to() {
     let mut bomb = b"{\"x\":\"".to_vec();
-    bomb.resize(50_000_000, b'y');
+    bomb.resize(8_000_000, b'y');
     let packed = gzip(&bomb);
-    assert!(packed.len() < 60_000);
+    assert!(packed.len() < 100_000);
     let server = Server::saying(answer("200 OK", "Content-Encoding: gzip\r\n", packed)).await;
     let own = metrics();
     let config = config(&server.url());
