@@ -25,8 +25,8 @@ enum Place {
     JobValue(JobKey),
     /// Between two counts.
     Progress,
-    /// Before this count, or one that we don't know.
-    Count(Option<usize>),
+    /// Before this count.
+    Count(usize),
     /// Between two entries of `errors`.
     Errors,
     /// Between two keys of an entry.
@@ -35,11 +35,8 @@ enum Place {
     EntryValue(EntryKey),
     /// Between two keys of an entry's `error`.
     Nested,
-    /// Before a value of it.
-    NestedValue {
-        /// True for `code`.
-        is_code: bool,
-    },
+    /// Before its `code`.
+    NestedCode,
     /// After the job.
     End,
 }
@@ -52,19 +49,18 @@ enum JobKey {
     Progress,
     Errors,
     CompletedAt,
-    Unknown,
 }
 
 impl JobKey {
-    fn from_text(text: &str) -> Self {
+    fn from_text(text: &str) -> Option<Self> {
         match text {
-            "id" => Self::Id,
-            "jobId" => Self::JobId,
-            "status" => Self::Status,
-            "progress" => Self::Progress,
-            "errors" => Self::Errors,
-            "completedAt" => Self::CompletedAt,
-            _ => Self::Unknown,
+            "id" => Some(Self::Id),
+            "jobId" => Some(Self::JobId),
+            "status" => Some(Self::Status),
+            "progress" => Some(Self::Progress),
+            "errors" => Some(Self::Errors),
+            "completedAt" => Some(Self::CompletedAt),
+            _ => None,
         }
     }
 
@@ -76,7 +72,6 @@ impl JobKey {
             Self::Progress => "progress",
             Self::Errors => "errors",
             Self::CompletedAt => "completedAt",
-            Self::Unknown => "",
         }
     }
 }
@@ -85,7 +80,6 @@ impl JobKey {
 enum EntryKey {
     Code,
     Error,
-    Unknown,
 }
 
 /// Whether a `code` was there in the entry that is being read.
@@ -155,23 +149,15 @@ impl Job {
         match self.place {
             Place::JobValue(JobKey::Id | JobKey::JobId | JobKey::Status | JobKey::CompletedAt)
             | Place::EntryValue(EntryKey::Code)
-            | Place::NestedValue { is_code: true } => Want::Text,
-            Place::Count(Some(_)) => Want::Number,
+            | Place::NestedCode => Want::Text,
+            Place::Count(_) => Want::Number,
             Place::Start
             | Place::JobValue(JobKey::Progress)
             | Place::Errors
             | Place::EntryValue(EntryKey::Error) => Want::Object,
             Place::JobValue(JobKey::Errors) => Want::Array,
-            Place::JobValue(JobKey::Unknown)
-            | Place::Count(None)
-            | Place::EntryValue(EntryKey::Unknown)
-            | Place::NestedValue { is_code: false }
-            // Here no value can come, but a key or an end.
-            | Place::Job
-            | Place::Progress
-            | Place::Entry
-            | Place::Nested
-            | Place::End => Want::Nothing,
+            // A value that comes here is that of a key which is not read: the place is still between two keys.
+            Place::Job | Place::Progress | Place::Entry | Place::Nested | Place::End => Want::Nothing,
         }
     }
 
@@ -192,7 +178,7 @@ impl Job {
             (Place::JobValue(key), _) => self.job_value(key, token, text)?,
             (Place::Progress, Token::Key(_)) => self.count_key(text)?,
             (Place::Progress, Token::End) => self.end_progress()?,
-            (Place::Count(Some(index)), _) => self.count(index, token, text)?,
+            (Place::Count(index), _) => self.count(index, token, text)?,
             (Place::Errors, Token::Begin) => self.begin_entry(),
             (Place::Errors, Token::End) => {
                 self.errors_are_whole = true;
@@ -211,37 +197,27 @@ impl Job {
             }
             (Place::EntryValue(EntryKey::Error), Token::Begin) => Place::Nested,
             (Place::EntryValue(_), _) | (Place::Nested, Token::End) => Place::Entry,
-            (Place::Nested, Token::Key(_)) => {
-                let is_code = text == "code";
-                if is_code && std::mem::replace(&mut self.entry.nested, Code::Given) != Code::Absent {
+            (Place::Nested, Token::Key(_)) if text == "code" => {
+                if std::mem::replace(&mut self.entry.nested, Code::Given) != Code::Absent {
                     return Err(ParseError::Twice("errors[].error.code"));
                 }
-                Place::NestedValue { is_code }
+                Place::NestedCode
             }
-            (Place::NestedValue { is_code: true }, Token::Text(_)) => {
+            (Place::NestedCode, Token::Text(_)) => {
                 self.entry.nested_text.push_str(text);
                 self.entry.nested = Code::Text;
                 Place::Nested
             }
-            (Place::NestedValue { .. }, _) => Place::Nested,
-            (Place::Count(None), _) => Place::Progress,
-            // The tokens come in the grammar's order, so nothing else is possible.
+            (Place::NestedCode, _) => Place::Nested,
+            // A key that is not read. The tokens come in the grammar's order, so nothing else is possible.
             (place @ (Place::Job | Place::Progress | Place::Entry | Place::Nested | Place::End), _) => place,
         };
         Ok(())
     }
 
     fn job_key(&mut self, text: &str) -> Result<Place, ParseError> {
-        let key = JobKey::from_text(text);
-        let bit = match key {
-            JobKey::Unknown => 0,
-            JobKey::Id
-            | JobKey::JobId
-            | JobKey::Status
-            | JobKey::Progress
-            | JobKey::Errors
-            | JobKey::CompletedAt => 1_u8 << (key as u8),
-        };
+        let Some(key) = JobKey::from_text(text) else { return Ok(Place::Job) };
+        let bit = 1_u8 << (key as u8);
         if self.seen & bit != 0 {
             return Err(ParseError::Twice(key.as_str()));
         }
@@ -268,7 +244,7 @@ impl Job {
             (JobKey::Progress, Token::Begin) => return Ok(Place::Progress),
             (JobKey::Errors, Token::Begin) => return Ok(Place::Errors),
             (JobKey::Errors, Token::Null) => self.errors_are_whole = true,
-            (JobKey::Unknown, _) | (_, Token::Null) => {}
+            (_, Token::Null) => {}
             (JobKey::Progress, _) => {
                 return Err(ParseError::WrongType { key: key.as_str(), expected: "an object" });
             }
@@ -288,11 +264,11 @@ impl Job {
             "processed" => 1,
             "successful" => 2,
             "failed" => 3,
-            _ => return Ok(Place::Count(None)),
+            _ => return Ok(Place::Progress),
         };
         match self.counts.get(index) {
             Some(Some(_)) => Err(ParseError::Twice(count_name(index))),
-            Some(None) | None => Ok(Place::Count(Some(index))),
+            Some(None) | None => Ok(Place::Count(index)),
         }
     }
 
@@ -337,7 +313,7 @@ impl Job {
                 Ok(Place::EntryValue(EntryKey::Error))
             }
             "error" => Err(ParseError::Twice("errors[].error")),
-            _ => Ok(Place::EntryValue(EntryKey::Unknown)),
+            _ => Ok(Place::Entry),
         }
     }
 

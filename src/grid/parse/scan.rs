@@ -9,6 +9,7 @@ const BACKSLASH: u64 = 0x5c;
 const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
 
 /// Number of bytes before the first `"`, `\` or control character; all of them if there is none.
+#[inline]
 pub(super) fn plain_length(bytes: &[u8]) -> usize {
     let (words, tail) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
@@ -36,6 +37,7 @@ fn is_special(byte: u8) -> bool {
 }
 
 /// The text without the white space that JSON permits at its beginning.
+#[inline]
 pub(super) fn skip_space(text: &str) -> &str {
     match text.as_bytes().first() {
         Some(b' ' | b'\n' | b'\r' | b'\t') => text.trim_start_matches([' ', '\n', '\r', '\t']),

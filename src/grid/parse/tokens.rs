@@ -18,7 +18,7 @@ pub const MAX_KEPT: usize = 1024;
 /// What the reader wants of the value that comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Want {
-    /// Nothing: it is skipped.
+    /// Nothing: it is skipped, and no token tells of it.
     Nothing,
     /// Its text, if it is a string.
     Text,
@@ -45,7 +45,7 @@ pub(super) enum Token<'p> {
     Number(Text<'p>),
     /// `null`.
     Null,
-    /// A value that was not wanted, whole.
+    /// A value of another kind than was wanted, whole.
     Other,
 }
 
@@ -90,6 +90,8 @@ pub(super) struct Tokens {
     objects: u64,
     /// The depth at which a value ends that is being skipped.
     skipping_to: Option<u32>,
+    /// What the reader wants of the value that comes, or that is being skipped.
+    want: Want,
     kept: String,
 }
 
@@ -101,6 +103,7 @@ impl Tokens {
             depth: 0,
             objects: 0,
             skipping_to: None,
+            want: Want::Nothing,
             kept: String::new(),
         }
     }
@@ -123,6 +126,7 @@ impl Tokens {
     /// Reads on in `rest`, which is cut by what was read; nothing once it is empty. The caller wants the same when
     /// it comes back with the next piece.
     pub(super) fn next<'p>(&mut self, rest: &mut &'p str, want: Want) -> Result<Option<Token<'p>>, Fault> {
+        self.want = want;
         if !matches!(self.unfinished, Unfinished::Nothing)
             && let Some(token) = self.resume(rest)?
         {
@@ -137,10 +141,7 @@ impl Tokens {
                     self.expect = if self.objects & 1 == 1 { Expect::Key } else { Expect::Value };
                     continue;
                 }
-                (Expect::Key | Expect::KeyOrEnd, b'"') => {
-                    let is_wanted = self.skipping_to.is_none();
-                    self.read_text(rest, is_wanted, true)?
-                }
+                (Expect::Key | Expect::KeyOrEnd, b'"') => self.read_text(rest, true)?,
                 (Expect::Colon, b':') => {
                     advance(rest, 1);
                     self.expect = Expect::Value;
@@ -154,10 +155,7 @@ impl Tokens {
                     advance(rest, 1);
                     self.close()
                 }
-                (Expect::Start | Expect::Value | Expect::ValueOrEnd, _) => {
-                    let want = if self.skipping_to.is_some() { Want::Nothing } else { want };
-                    self.read_value(rest, byte, want)?
-                }
+                (Expect::Start | Expect::Value | Expect::ValueOrEnd, _) => self.read_value(rest, byte)?,
                 (expected, _) => return Err(unexpected(expected, self.objects & 1 == 1)),
             };
             if let Some(token) = token {
@@ -171,13 +169,14 @@ impl Tokens {
 type Step<'p> = Option<Token<'p>>;
 
 impl Tokens {
+    /// True if the value that comes, which is not within one that is skipped, is wanted in this way.
+    fn wants(&self, want: Want) -> bool {
+        self.skipping_to.is_none() && self.want == want
+    }
+
     /// Reads a string of which the opening quote comes next.
-    fn read_text<'p>(
-        &mut self,
-        rest: &mut &'p str,
-        is_wanted: bool,
-        is_key: bool,
-    ) -> Result<Step<'p>, Fault> {
+    fn read_text<'p>(&mut self, rest: &mut &'p str, is_key: bool) -> Result<Step<'p>, Fault> {
+        let is_wanted = if is_key { self.skipping_to.is_none() } else { self.wants(Want::Text) };
         advance(rest, 1);
         let plain = plain_length(rest.as_bytes());
         if rest.as_bytes().get(plain) == Some(&b'"') {
@@ -211,18 +210,19 @@ impl Tokens {
     }
 
     /// Reads a value that begins with `byte`.
-    fn read_value<'p>(&mut self, rest: &mut &'p str, byte: u8, want: Want) -> Result<Step<'p>, Fault> {
+    fn read_value<'p>(&mut self, rest: &mut &'p str, byte: u8) -> Result<Step<'p>, Fault> {
         match byte {
-            b'"' => self.read_text(rest, want == Want::Text, false),
-            b'{' => self.open(rest, true, want == Want::Object),
-            b'[' => self.open(rest, false, want == Want::Array),
+            b'"' => self.read_text(rest, false),
+            b'{' => self.open(rest, true),
+            b'[' => self.open(rest, false),
             b't' => self.begin_word(rest, "true"),
             b'f' => self.begin_word(rest, "false"),
             b'n' => self.begin_word(rest, "null"),
             _ => match NumberPart::first(byte) {
                 Some(part) => {
                     self.kept.clear();
-                    self.read_number(rest, part, 1, want == Want::Number)
+                    let is_wanted = self.wants(Want::Number);
+                    self.read_number(rest, part, 1, is_wanted)
                 }
                 None if self.expect == Expect::Start && rest.starts_with('\u{feff}') => {
                     Err(Fault::ByteOrderMark)
@@ -232,11 +232,12 @@ impl Tokens {
         }
     }
 
-    fn open<'p>(&mut self, rest: &mut &'p str, is_object: bool, is_wanted: bool) -> Result<Step<'p>, Fault> {
+    fn open<'p>(&mut self, rest: &mut &'p str, is_object: bool) -> Result<Step<'p>, Fault> {
         advance(rest, 1);
         if self.depth == MAX_DEPTH {
             return Err(Fault::TooDeep);
         }
+        let is_wanted = self.wants(if is_object { Want::Object } else { Want::Array });
         if !is_wanted && self.skipping_to.is_none() {
             self.skipping_to = Some(self.depth);
         }
@@ -253,13 +254,18 @@ impl Tokens {
             self.skipping_to = None;
             return self.end_value(Token::Other);
         }
-        self.end_value(Token::End)
+        self.expect = self.after_value();
+        self.skipping_to.is_none().then_some(Token::End)
     }
 
-    /// Notes that a value is whole.
+    /// Notes that a value is whole. Nothing is handed out of a value of which nothing is wanted.
     fn end_value<'p>(&mut self, token: Token<'p>) -> Step<'p> {
-        self.expect = if self.depth == 0 { Expect::Nothing } else { Expect::CommaOrEnd };
-        self.skipping_to.is_none().then_some(token)
+        self.expect = self.after_value();
+        (self.skipping_to.is_none() && self.want != Want::Nothing).then_some(token)
+    }
+
+    fn after_value(&self) -> Expect {
+        if self.depth == 0 { Expect::Nothing } else { Expect::CommaOrEnd }
     }
 
     fn begin_word<'p>(&mut self, rest: &mut &'p str, word: &'static str) -> Result<Step<'p>, Fault> {

@@ -1,0 +1,48 @@
+//! Secrets stay out of everything that is printed; `assert_failed` checks each failure's text as well.
+
+use super::server::{Step, json};
+use super::*;
+use std::io::{self, Write};
+use std::sync::Mutex;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Keeps all that is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'w> MakeWriter<'w> for Log {
+    type Writer = Self;
+    fn make_writer(&'w self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn no_log_line_of_any_level_holds_a_secret() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let server = Server::answering(vec![vec![Step::Send(json(JOB))], vec![Step::Reset]]).await;
+    let client = client_of(&config(&server.url()));
+    client.read(query()).await;
+    client.read(query()).await;
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("hyper"), "the libraries' lines are there: {logged}");
+    assert_no_secret(&logged);
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let config = config("https://api.invalid/v1");
+    assert_no_secret(&format!("{config:?} {:?}", client_of(&config)));
+}
