@@ -1,5 +1,11 @@
 //! Commands, flags and their variables, as a user types them.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests: a panic is the report of a failure"
+)]
+
 use grid_bulk_exporter::cli::{self, Command, ServeArgs, environment};
 use grid_bulk_exporter::config::WebOptions;
 use grid_bulk_exporter::telemetry::log::Format;

@@ -1,5 +1,7 @@
 //! `check-config` and `healthcheck` as processes: output and exit code.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report of a failure")]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,7 +1,14 @@
 //! `docs/configuration.md` and the annotated example against the code. `UPDATE_EXPECTED=1` prints the table anew.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests: a panic is the report of a failure"
+)]
+
 use grid_bulk_exporter::config::keys::{KEYS, Key};
 use grid_bulk_exporter::config::{Config, Environment, Inputs, environment, reload};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -29,7 +36,8 @@ fn table() -> String {
     let mut table = "| key | type | default | meaning |\n| --- | --- | --- | --- |\n".to_owned();
     for key in KEYS {
         let (name, default) = (key.path(), key.default_text());
-        table += &format!("| `{name}` | {} | {default} | {} |\n", key.type_name(), key.meaning());
+        let _infallible =
+            writeln!(table, "| `{name}` | {} | {default} | {} |", key.type_name(), key.meaning());
     }
     table
 }

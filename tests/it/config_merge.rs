@@ -1,5 +1,11 @@
 //! Flag over environment over file; jobs of all three sources in one list.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests: a panic is the report of a failure"
+)]
+
 use grid_bulk_exporter::config::{
     Config, CredentialSource, Environment, Faults, Inputs, JobSource, Loaded, reload,
 };
