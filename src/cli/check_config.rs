@@ -46,7 +46,8 @@ pub fn summary(draft: &Draft) -> String {
     lines.push(format!("jobs: {}", jobs(&draft.jobs)));
     let labels: BTreeSet<&str> =
         draft.jobs.iter().flat_map(|job| job.labels.iter()).map(|(name, _)| name.as_str()).collect();
-    lines.push(format!("labels: {}", none_or(labels.into_iter().collect())));
+    let labels: Vec<&str> = labels.into_iter().collect();
+    lines.push(format!("labels: {}", if labels.is_empty() { "none".to_owned() } else { labels.join(", ") }));
     for warning in &draft.warnings {
         lines.push(format!("warning: {warning}"));
     }
@@ -69,8 +70,4 @@ fn jobs(jobs: &[JobSpec]) -> String {
         .map(|(source, count)| format!("{count} from {}", source.as_str()))
         .collect();
     if sources.is_empty() { "none".to_owned() } else { format!("{} ({})", jobs.len(), sources.join(", ")) }
-}
-
-fn none_or(names: Vec<&str>) -> String {
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

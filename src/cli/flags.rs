@@ -34,8 +34,12 @@ pub(super) struct ConfigFlags {
           hide_possible_values = true)]
     pub(super) enable_auto_reload: bool,
 
-    /// Id of a job to watch; may be given several times, and adds to the file's jobs and those of GRID_JOBS
-    #[arg(long = "job", value_name = "ID")]
+    // A doc comment would put backticks around the variable.
+    #[arg(
+        long = "job",
+        value_name = "ID",
+        help = "Id of a job to watch; may be given several times, and adds to the file's jobs and those of GRID_JOBS"
+    )]
     pub(super) jobs: Vec<JobId>,
 }
 

@@ -35,15 +35,14 @@ impl Environment {
     /// Asks `lookup` for each variable; in `cli` that is `std::env::var_os`.
     pub fn read(lookup: impl Fn(&str) -> Option<OsString>) -> Self {
         let mut faults = Vec::new();
-        let mut text = |name: &str| match lookup(name)?.into_string() {
-            Ok(text) => {
-                let text = text.trim();
-                (!text.is_empty()).then(|| text.to_owned())
-            }
-            Err(_) => {
+        let mut text = |name: &str| {
+            let value = lookup(name)?;
+            let Some(text) = value.to_str() else {
                 faults.push(Fault::outside(name, "is not UTF-8; set it to plain text, or unset it"));
-                None
-            }
+                return None;
+            };
+            let text = text.trim();
+            (!text.is_empty()).then(|| text.to_owned())
         };
         let client_id = text(CLIENT_ID).map(Secret::new);
         let client_secret = text(CLIENT_SECRET).map(Secret::new);

@@ -74,7 +74,7 @@ fn read_text(text: &str, mut findings: Findings, inputs: &Inputs) -> Result<Draf
 
 /// What shows that a file may have changed: place on disk, size and times. Cheap enough for every few seconds.
 ///
-/// Symbolic links are followed, so that Kubernetes swapping a mounted ConfigMap shows. The time of the last status
+/// Symbolic links are followed, so that it shows when Kubernetes swaps a mounted `ConfigMap`. The time of the last status
 /// change is part of it: it moves even where a copy keeps the time of modification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigFingerprint(Option<[i128; 6]>);

@@ -1,8 +1,10 @@
 //! `tests/bad-config/*.yml`: each beside the exact lines that a user sees. `UPDATE_EXPECTED=1` writes them anew.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report of a failure")]
+
 use grid_bulk_exporter::config::{Inputs, reload};
+use std::fmt::Write as _;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Relative, so that messages are the same on each machine: cargo runs tests in the package's folder.
@@ -39,7 +41,8 @@ fn each_bad_file_gets_exactly_the_lines_beside_it() {
         }
         let expected = fs::read_to_string(&expected_file).unwrap_or_default();
         if messages != expected {
-            wrong += &format!("{}\n  expected:\n{expected}  but got:\n{messages}", file.display());
+            let _infallible =
+                writeln!(wrong, "{}\n  expected:\n{expected}  but got:\n{messages}", file.display());
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
@@ -93,9 +96,9 @@ fn what_is_no_file_is_told_as_what_it_is() {
 #[test]
 fn a_file_that_may_not_be_read_says_so() {
     use std::os::unix::fs::PermissionsExt;
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(b"jobs: []").unwrap();
-    fs::set_permissions(file.path(), fs::Permissions::from_mode(0)).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), "jobs: []").unwrap();
+    fs::set_permissions(file.path(), fs::Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(file.path()).is_ok() {
         return; // root reads everything
     }

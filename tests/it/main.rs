@@ -12,6 +12,10 @@
 )]
 
 mod config_bad_files;
+mod config_command_line;
+mod config_commands;
+mod config_docs;
+mod config_merge;
 mod prometheus;
 mod serve;
 mod support;
