@@ -10,11 +10,13 @@ pub mod flags;
 pub mod healthcheck;
 pub mod listen;
 mod serve;
+pub mod simulate;
 
 use crate::config::{Environment, Faults, Inputs, WebOptions};
 use crate::telemetry::log::LogOptions;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use flags::{LogFlags, ServeFlags, WebFlags};
+use serve::StartError;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -60,7 +62,8 @@ enum Commands {
     Serve(Box<ServeFlags>),
     /// Run the exporter with a simulated Grid API and moving jobs: no account needed
     Demo(Box<DemoFlags>),
-    // `simulate` joins here, with the flags of `cli::simulate`.
+    /// Run the simulated Grid API alone
+    Simulate(simulate::SimulateArgs),
     /// Read a configuration file and say what is in it, or everything that is wrong with it
     CheckConfig(CheckConfigFlags),
     /// Ask the running exporter whether it is healthy; exit code 0 or 1, for containers
@@ -97,6 +100,8 @@ pub enum Command {
     Serve(Box<ServeArgs>),
     /// `demo`
     Demo(Box<DemoArgs>),
+    /// `simulate`
+    Simulate(Box<simulate::SimulateArgs>),
     /// `check-config FILE`
     CheckConfig(Inputs),
     /// `healthcheck`
@@ -153,6 +158,7 @@ pub fn parse(
         Commands::Demo(flags) => {
             Command::Demo(Box::new(DemoArgs { web: web(flags.web)?, log: flags.log.into_options() }))
         }
+        Commands::Simulate(args) => Command::Simulate(Box::new(args)),
         Commands::CheckConfig(flags) => {
             Command::CheckConfig(Inputs { config_file: Some(flags.file), jobs: Vec::new(), environment })
         }
@@ -186,6 +192,9 @@ pub fn main(
     match command {
         Command::Serve(args) => serve::main(*args),
         Command::Demo(args) => demo::main(*args),
+        Command::Simulate(args) => serve::block_on(async {
+            simulate::run(*args).await.map_err(|error| StartError::Other(error.to_string()))
+        }),
         Command::CheckConfig(inputs) => check_config::main(&inputs),
         Command::Healthcheck(web) => healthcheck::main(&web),
     }

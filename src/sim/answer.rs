@@ -313,6 +313,14 @@ mod tests {
     }
 
     #[test]
+    fn pieces_are_made_only_when_they_are_asked_for() {
+        // 10^15 entries would never end, nor fit.
+        let endless = [Fault::always(FaultKind::Oddity(Oddity::ErrorEntries(1_000_000_000_000_000)))];
+        let pieces: Vec<Bytes> = answer(1.0, &endless).into_pieces().take(3).collect();
+        assert!(pieces.iter().all(|piece| (PIECE..PIECE + 1024).contains(&piece.len())));
+    }
+
+    #[test]
     fn oddities_do_what_they_say() {
         assert_eq!(value(1.0, vec![Oddity::OldJobId])["jobId"], "Job:a");
         assert_eq!(value(1.0, vec![Oddity::WrongId("x".into())])["id"], "x");

@@ -57,7 +57,7 @@ pub enum SimError {
     /// Not a number above 0.
     #[error("speed {0} is not possible; write a number above 0, such as 10 for ten times real time")]
     Speed(f64),
-    /// More than [`MAX_JOBS`].
+    /// More than a million.
     #[error("{0} jobs are too many; at most {MAX_JOBS} are simulated")]
     TooManyJobs(u64),
     /// A client id that HTTP Basic can't carry.

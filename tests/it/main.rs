@@ -18,4 +18,5 @@ mod config_docs;
 mod config_merge;
 mod prometheus;
 mod serve;
+mod sim;
 mod support;

@@ -58,6 +58,12 @@ const READERS: [Reader; 35] = [
     Reader { name: "no_completed_at", keys: &[], read: |_| Ok(FaultKind::Oddity(Oddity::CompletedAt(None))) },
 ];
 
+/// Names of all faults, for the test of the documentation.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    READERS.iter().map(|reader| reader.name)
+}
+
 /// Reads a list of faults.
 pub(super) fn faults(node: &Node<'_>) -> Reading<Vec<Fault>> {
     node.list()?.iter().map(fault).collect()

@@ -50,7 +50,7 @@ pub enum ScenarioError {
         /// Why.
         source: std::io::Error,
     },
-    /// The file is larger than [`MAX_FILE`].
+    /// The file is larger than 16 MiB.
     #[error("{file}: larger than 16 MiB, so surely not a scenario")]
     TooLarge {
         /// The file's name.
@@ -91,3 +91,6 @@ impl Scenario {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
