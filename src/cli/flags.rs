@@ -47,7 +47,7 @@ pub(super) struct ConfigFlags {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Web")]
 pub(super) struct WebFlags {
-    /// Where to listen: host:port, :port (all addresses) or [::]:port; may be given several times
+    /// Where to listen: host:port, :port (all addresses) or `[::]:port`; may be given several times
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10310",
           value_parser = listen::parse_address)]
     listen_addresses: Vec<String>,

@@ -82,7 +82,7 @@ pub const JOB_FAILED_ROWS: Family = gauge(
 pub const JOB_ERROR_ENTRIES: Family = gauge(
     "grid_bulk_job_error_entries",
     &["jobId", "code"],
-    "Entries in the job's list of errors by code, as of the last good poll; codes beyond the first 20 count as other.",
+    "Entries in the job's list of errors by code, as of the last good poll; codes beyond limits.error_codes_per_job count as other.",
 );
 /// Whether the list of errors was cut.
 pub const JOB_ERRORS_TRUNCATED: Family = gauge(

@@ -1,7 +1,7 @@
 //! The exporter's own counters, gauges and histograms, kept in the prometheus crate.
 //!
 //! One struct for each part that measures (API, polls, reloads, web), built here from the table in
-//! [`families`](super::families) and handed to that part. Series of jobs are not here: they come from the store.
+//! [`families`] and handed to that part. Series of jobs are not here: they come from the store.
 
 use crate::clock::{SharedClock, UnixTime};
 use crate::job::{Inconsistency, PollFailure};

@@ -33,6 +33,8 @@ pub struct Route {
     pub methods: &'static str,
     /// What is there.
     pub endpoint: Endpoint,
+    /// The same for the README.
+    pub about: &'static str,
 }
 
 /// The table; `telemetry_path` is where the metrics are.
@@ -40,16 +42,26 @@ pub struct Route {
 pub fn table(telemetry_path: &str) -> Vec<Route> {
     let read = "GET, HEAD";
     [
-        (telemetry_path, read, Endpoint::Metrics),
-        ("/", read, Endpoint::StatusPage),
-        ("/style.css", read, Endpoint::Style),
-        ("/-/healthy", read, Endpoint::Healthy),
-        ("/-/ready", read, Endpoint::Ready),
-        ("/api/v1/jobs", read, Endpoint::Jobs),
-        ("/-/reload", "POST, PUT", Endpoint::Reload),
+        (telemetry_path, read, Endpoint::Metrics, "the metrics; the path is that of `--web.telemetry-path`"),
+        ("/", read, Endpoint::StatusPage, "a page with all jobs, and links"),
+        ("/style.css", read, Endpoint::Style, "the page's style sheet"),
+        ("/-/healthy", read, Endpoint::Healthy, "200 as long as the process lives; never waits for the API"),
+        (
+            "/-/ready",
+            read,
+            Endpoint::Ready,
+            "200 once every job was tried, well or not, or after two intervals (60 s at most)",
+        ),
+        ("/api/v1/jobs", read, Endpoint::Jobs, "all jobs as JSON, with raw statuses and reasons of failure"),
+        (
+            "/-/reload",
+            "POST, PUT",
+            Endpoint::Reload,
+            "loads the configuration anew; needs `--web.enable-lifecycle`",
+        ),
     ]
     .into_iter()
-    .map(|(path, methods, endpoint)| Route { path: path.to_owned(), methods, endpoint })
+    .map(|(path, methods, endpoint, about)| Route { path: path.to_owned(), methods, endpoint, about })
     .collect()
 }
 

@@ -11,11 +11,14 @@
     reason = "a panic is the report of a failure; what tests share is not an interface"
 )]
 
+mod bad_input;
 mod config_bad_files;
 mod config_command_line;
 mod config_commands;
 mod config_docs;
 mod config_merge;
+mod docs;
+mod layers;
 mod prometheus;
 mod serve;
 mod sim;

@@ -1,3 +1,5 @@
+//! Scenario files, good and bad, as whoever writes them sees them.
+
 use super::*;
 use crate::sim::course::{Ending, Failing};
 use crate::sim::fault::{FaultKind, OddCounts, Oddity};
