@@ -149,11 +149,11 @@ impl Tokens {
                 }
                 (Expect::CommaOrEnd | Expect::KeyOrEnd, b'}') if self.objects & 1 == 1 => {
                     advance(rest, 1);
-                    self.close()
+                    self.close(rest)
                 }
                 (Expect::CommaOrEnd | Expect::ValueOrEnd, b']') if self.objects & 1 == 0 => {
                     advance(rest, 1);
-                    self.close()
+                    self.close(rest)
                 }
                 (Expect::Start | Expect::Value | Expect::ValueOrEnd, _) => self.read_value(rest, byte)?,
                 (expected, _) => return Err(unexpected(expected, self.objects & 1 == 1)),
@@ -170,11 +170,13 @@ type Step<'p> = Option<Token<'p>>;
 
 impl Tokens {
     /// True if the value that comes, which is not within one that is skipped, is wanted in this way.
+    #[inline]
     fn wants(&self, want: Want) -> bool {
         self.skipping_to.is_none() && self.want == want
     }
 
     /// Reads a string of which the opening quote comes next.
+    #[inline]
     fn read_text<'p>(&mut self, rest: &mut &'p str, is_key: bool) -> Result<Step<'p>, Fault> {
         let is_wanted = if is_key { self.skipping_to.is_none() } else { self.wants(Want::Text) };
         advance(rest, 1);
@@ -190,6 +192,7 @@ impl Tokens {
     }
 
     /// Notes that a string is whole.
+    #[inline]
     fn end_text<'p>(
         &mut self,
         text: Text<'p>,
@@ -206,10 +209,11 @@ impl Tokens {
             }
             return is_wanted.then_some(Token::Key(text));
         }
-        self.end_value(if is_wanted { Token::Text(text) } else { Token::Other })
+        self.end_value(if is_wanted { Token::Text(text) } else { Token::Other }, rest)
     }
 
     /// Reads a value that begins with `byte`.
+    #[inline]
     fn read_value<'p>(&mut self, rest: &mut &'p str, byte: u8) -> Result<Step<'p>, Fault> {
         match byte {
             b'"' => self.read_text(rest, false),
@@ -232,6 +236,7 @@ impl Tokens {
         }
     }
 
+    #[inline]
     fn open<'p>(&mut self, rest: &mut &'p str, is_object: bool) -> Result<Step<'p>, Fault> {
         advance(rest, 1);
         if self.depth == MAX_DEPTH {
@@ -247,25 +252,36 @@ impl Tokens {
         Ok(is_wanted.then_some(Token::Begin))
     }
 
-    fn close<'p>(&mut self) -> Step<'p> {
+    #[inline]
+    fn close<'p>(&mut self, rest: &mut &'p str) -> Step<'p> {
         self.depth = self.depth.saturating_sub(1);
         self.objects >>= 1;
         if self.skipping_to == Some(self.depth) {
             self.skipping_to = None;
-            return self.end_value(Token::Other);
+            return self.end_value(Token::Other, rest);
         }
-        self.expect = self.after_value();
+        self.expect_after_value(rest);
         self.skipping_to.is_none().then_some(Token::End)
     }
 
     /// Notes that a value is whole. Nothing is handed out of a value of which nothing is wanted.
-    fn end_value<'p>(&mut self, token: Token<'p>) -> Step<'p> {
-        self.expect = self.after_value();
+    #[inline]
+    fn end_value<'p>(&mut self, token: Token<'p>, rest: &mut &'p str) -> Step<'p> {
+        self.expect_after_value(rest);
         (self.skipping_to.is_none() && self.want != Want::Nothing).then_some(token)
     }
 
-    fn after_value(&self) -> Expect {
-        if self.depth == 0 { Expect::Nothing } else { Expect::CommaOrEnd }
+    #[inline]
+    fn expect_after_value(&mut self, rest: &mut &str) {
+        self.expect = match (self.depth, rest.as_bytes().first()) {
+            (0, _) => Expect::Nothing,
+            // Nearly always a comma follows at once, or an end.
+            (_, Some(b',')) => {
+                advance(rest, 1);
+                if self.objects & 1 == 1 { Expect::Key } else { Expect::Value }
+            }
+            (_, _) => Expect::CommaOrEnd,
+        };
     }
 
     fn begin_word<'p>(&mut self, rest: &mut &'p str, word: &'static str) -> Result<Step<'p>, Fault> {
@@ -307,13 +323,13 @@ impl Tokens {
             return Ok(None);
         }
         if !is_wanted {
-            return Ok(self.end_value(Token::Other));
+            return Ok(self.end_value(Token::Other, rest));
         }
         if self.kept.is_empty() {
-            return Ok(self.end_value(Token::Number(Text::Here(text))));
+            return Ok(self.end_value(Token::Number(Text::Here(text)), rest));
         }
         self.kept.push_str(text);
-        Ok(self.end_value(Token::Number(Text::Kept)))
+        Ok(self.end_value(Token::Number(Text::Kept), rest))
     }
 
     /// Goes on with the token that is unfinished.
@@ -339,7 +355,7 @@ impl Tokens {
                 let later = word.get(same..).unwrap_or_default();
                 advance(rest, same);
                 match (later.is_empty(), rest.is_empty()) {
-                    (true, _) => Ok(self.end_value(if is_null { Token::Null } else { Token::Other })),
+                    (true, _) => Ok(self.end_value(if is_null { Token::Null } else { Token::Other }, rest)),
                     (false, false) => Err(Fault::Expected("a value")),
                     (false, true) => {
                         self.unfinished = Unfinished::Word { rest: later, is_null };
@@ -352,6 +368,7 @@ impl Tokens {
 }
 
 /// Cuts bytes off the beginning that are known to be whole characters.
+#[inline]
 fn advance(rest: &mut &str, length: usize) {
     *rest = rest.get(length..).unwrap_or_default();
 }
