@@ -143,7 +143,7 @@ impl GridClient {
             http,
             base,
             credentials,
-            timeout: grid.timeout,
+            timeout: grid.timeout.min(body::FOREVER),
             failures: Failures::new(grid),
             body: BodyReader::new(grid, metrics.clone()),
             metrics,

@@ -1,6 +1,6 @@
 //! The API token's id and secret, from values or from files that are read again when they change.
 //!
-//! Called by `client` before each request, and by [`Credentials::watch`] in between, so that a poller that holds
+//! Called by `client` before each request, and by its task that watches in between, so that a poller that holds
 //! back after a 401 hears of a new secret at once. A file is read whole each time instead of comparing times of
 //! modification: it is a few bytes, and a secret that is replaced within the same tick by one of the same length
 //! would go unnoticed.

@@ -20,7 +20,7 @@ mod utf8;
 #[cfg(test)]
 mod tests;
 
-pub use error::{Fault, ParseError};
+pub use error::{Expected, Fault, ParseError};
 pub use rfc3339::parse_rfc3339;
 pub use tokens::{MAX_DEPTH, MAX_KEPT};
 
@@ -61,12 +61,13 @@ impl JobParser {
     }
 
     /// Reads text that ends where the parser stands in the body, but for bytes of a character that is cut.
-    fn read(&mut self, text: &str) -> Result<(), ParseError> {
-        let mut rest = text;
+    fn read(&mut self, piece: &str) -> Result<(), ParseError> {
+        let mut rest = piece;
+        let mut text = None;
         loop {
-            match self.tokens.next(&mut rest, self.job.want()) {
+            match self.tokens.next(&mut rest, self.job.want(), &mut text) {
                 Ok(None) => return Ok(()),
-                Ok(Some(token)) => self.job.take(token, self.tokens.kept())?,
+                Ok(Some(token)) => self.job.take(token, text.unwrap_or(self.tokens.kept()))?,
                 Err(fault) => {
                     let at = self.length.saturating_sub(rest.len() as u64);
                     return Err(ParseError::NotJson { at, fault });

@@ -21,7 +21,7 @@ const DISCARDED_BYTES: u64 = 65_536;
 const DISCARDING_TIME: Duration = Duration::from_secs(1);
 
 /// A limit further away than this is none: a century, which no clock arithmetic fears.
-const FOREVER: Duration = Duration::from_hours(876_600);
+pub(super) const FOREVER: Duration = Duration::from_hours(876_600);
 
 /// Reads bodies.
 pub(super) struct BodyReader {

@@ -59,7 +59,7 @@ pub enum ParseError {
 pub enum Fault {
     /// Something else stands where this must stand.
     #[error("{0} must stand here")]
-    Expected(&'static str),
+    Expected(Expected),
     /// A mark that some editors put first; JSON forbids it.
     #[error("it begins with a byte order mark")]
     ByteOrderMark,
@@ -84,4 +84,30 @@ pub enum Fault {
     /// A number that is read has too many digits.
     #[error("a number has more than {MAX_KEPT} characters")]
     LongNumber,
+}
+
+/// What must stand where something else stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Expected {
+    /// Any value.
+    #[error("a value")]
+    Value,
+    /// After `[`.
+    #[error("a value or `]`")]
+    ValueOrEnd,
+    /// After a comma in an object.
+    #[error("a key")]
+    Key,
+    /// After `{`.
+    #[error("a key or `}}`")]
+    KeyOrEnd,
+    /// After a key.
+    #[error("`:`")]
+    Colon,
+    /// After a value in an object.
+    #[error("`,` or `}}`")]
+    CommaOrBrace,
+    /// After a value in an array.
+    #[error("`,` or `]`")]
+    CommaOrBracket,
 }

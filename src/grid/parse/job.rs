@@ -5,7 +5,7 @@
 
 use super::error::ParseError;
 use super::rfc3339::parse_rfc3339;
-use super::tokens::{Text, Token, Want};
+use super::tokens::{Token, Want};
 use crate::job::{CompletedAt, ErrorTally, JobId, JobReading, LastCode, Progress, ReportedStatus};
 
 /// Names of the four counts, in the order of [`Progress`].
@@ -161,22 +161,15 @@ impl Job {
         }
     }
 
-    /// Takes the next token; `kept` is its text where the token does not hold it.
-    pub(super) fn take(&mut self, token: Token<'_>, kept: &str) -> Result<(), ParseError> {
-        let text = match token {
-            Token::Key(Text::Here(text))
-            | Token::Text(Text::Here(text))
-            | Token::Number(Text::Here(text)) => text,
-            Token::Begin | Token::End | Token::Null | Token::Other => "",
-            Token::Key(Text::Kept) | Token::Text(Text::Kept) | Token::Number(Text::Kept) => kept,
-        };
+    /// Takes the next token and its text, if it has one.
+    pub(super) fn take(&mut self, token: Token, text: &str) -> Result<(), ParseError> {
         self.place = match (self.place, token) {
             (Place::Start, Token::Begin) => Place::Job,
             (Place::Start, _) => return Err(ParseError::NotAnObject),
-            (Place::Job, Token::Key(_)) => self.job_key(text)?,
+            (Place::Job, Token::Key) => self.job_key(text)?,
             (Place::Job, Token::End) => Place::End,
             (Place::JobValue(key), _) => self.job_value(key, token, text)?,
-            (Place::Progress, Token::Key(_)) => self.count_key(text)?,
+            (Place::Progress, Token::Key) => self.count_key(text)?,
             (Place::Progress, Token::End) => self.end_progress()?,
             (Place::Count(index), _) => self.count(index, token, text)?,
             (Place::Errors, Token::Begin) => self.begin_entry(),
@@ -188,22 +181,22 @@ impl Job {
                 self.tally.count_near(None, &mut self.last_code);
                 Place::Errors
             }
-            (Place::Entry, Token::Key(_)) => self.entry_key(text)?,
+            (Place::Entry, Token::Key) => self.entry_key(text)?,
             (Place::Entry, Token::End) => self.end_entry(),
-            (Place::EntryValue(EntryKey::Code), Token::Text(_)) => {
+            (Place::EntryValue(EntryKey::Code), Token::Text) => {
                 self.tally.count_near(Some(text), &mut self.last_code);
                 self.entry.own = Code::Text;
                 Place::Entry
             }
             (Place::EntryValue(EntryKey::Error), Token::Begin) => Place::Nested,
             (Place::EntryValue(_), _) | (Place::Nested, Token::End) => Place::Entry,
-            (Place::Nested, Token::Key(_)) if text == "code" => {
+            (Place::Nested, Token::Key) if text == "code" => {
                 if std::mem::replace(&mut self.entry.nested, Code::Given) != Code::Absent {
                     return Err(ParseError::Twice("errors[].error.code"));
                 }
                 Place::NestedCode
             }
-            (Place::NestedCode, Token::Text(_)) => {
+            (Place::NestedCode, Token::Text) => {
                 self.entry.nested_text.push_str(text);
                 self.entry.nested = Code::Text;
                 Place::Nested
@@ -225,14 +218,14 @@ impl Job {
         Ok(Place::JobValue(key))
     }
 
-    fn job_value(&mut self, key: JobKey, token: Token<'_>, text: &str) -> Result<Place, ParseError> {
+    fn job_value(&mut self, key: JobKey, token: Token, text: &str) -> Result<Place, ParseError> {
         match (key, token) {
-            (JobKey::Id | JobKey::JobId, Token::Text(_)) if text == self.asked.as_str() => {
+            (JobKey::Id | JobKey::JobId, Token::Text) if text == self.asked.as_str() => {
                 self.is_named = true;
             }
-            (JobKey::Id | JobKey::JobId, Token::Text(_)) => return Err(ParseError::AnotherJob),
-            (JobKey::Status, Token::Text(_)) => self.status = Some(ReportedStatus::from_word(text)),
-            (JobKey::CompletedAt, Token::Text(_)) => {
+            (JobKey::Id | JobKey::JobId, Token::Text) => return Err(ParseError::AnotherJob),
+            (JobKey::Status, Token::Text) => self.status = Some(ReportedStatus::from_word(text)),
+            (JobKey::CompletedAt, Token::Text) => {
                 self.completed_at = match parse_rfc3339(text) {
                     Some(time) => CompletedAt::At(time),
                     None => CompletedAt::Unreadable(
@@ -272,8 +265,8 @@ impl Job {
         }
     }
 
-    fn count(&mut self, index: usize, token: Token<'_>, text: &str) -> Result<Place, ParseError> {
-        let Token::Number(_) = token else {
+    fn count(&mut self, index: usize, token: Token, text: &str) -> Result<Place, ParseError> {
+        let Token::Number = token else {
             return Err(ParseError::WrongType { key: count_name(index), expected: "a number" });
         };
         let number = text.parse::<f64>().ok().filter(|number| number.is_finite());

@@ -179,16 +179,16 @@ fn a_time_of_completion_that_is_none_does_no_harm() {
 #[test]
 fn what_is_not_json_is_refused_with_its_place() {
     for (body, at, fault) in [
-        ("<html>", 0, Fault::Expected("a value")),
+        ("<html>", 0, Fault::Expected(Expected::Value)),
         ("\u{feff}{}", 0, Fault::ByteOrderMark),
         ("{} {}", 3, Fault::Trailing),
         ("{} x", 3, Fault::Trailing),
-        ("{,}", 1, Fault::Expected("a key or `}`")),
-        ("{\"a\" 1}", 5, Fault::Expected("`:`")),
-        ("{\"a\":1,}", 7, Fault::Expected("a key")),
-        ("{\"a\":[1,]}", 8, Fault::Expected("a value")),
-        ("{\"a\":[1}", 7, Fault::Expected("`,` or `]`")),
-        ("{\"a\":1]", 6, Fault::Expected("`,` or `}`")),
+        ("{,}", 1, Fault::Expected(Expected::KeyOrEnd)),
+        ("{\"a\" 1}", 5, Fault::Expected(Expected::Colon)),
+        ("{\"a\":1,}", 7, Fault::Expected(Expected::Key)),
+        ("{\"a\":[1,]}", 8, Fault::Expected(Expected::Value)),
+        ("{\"a\":[1}", 7, Fault::Expected(Expected::CommaOrBracket)),
+        ("{\"a\":1]", 6, Fault::Expected(Expected::CommaOrBrace)),
         ("{\"a\":\"\n\"}", 6, Fault::ControlCharacter),
         ("{\"a\u{0}\":1}", 3, Fault::ControlCharacter),
     ] {

@@ -128,8 +128,8 @@ impl TextReader {
     }
 }
 
-/// Appends what still fits. Once something did not fit nothing more is appended, as a text that is cut in its
-/// middle would be another text; `MAX_KEPT` is more than any text that matters has.
+/// Appends what still fits. What exceeds `MAX_KEPT` is lost, which no reader sees: an id or code of that length is
+/// none, and of other texts only the beginning is shown.
 fn keep(kept: &mut String, text: &str) {
     let room = MAX_KEPT.saturating_sub(kept.len());
     if text.len() <= room {

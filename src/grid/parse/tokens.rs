@@ -4,7 +4,7 @@
 //! and skipped here, containers whole, so that the reader sees no token of it. Memory: one bit a level, and one
 //! token of at most [`MAX_KEPT`] bytes.
 
-use super::error::Fault;
+use super::error::{Expected, Fault};
 use super::number::NumberPart;
 use super::scan::{plain_length, skip_space};
 use super::text::{TextProgress, TextReader};
@@ -30,33 +30,28 @@ pub(super) enum Want {
     Array,
 }
 
-/// What was read.
+/// What was read. Its text is handed out beside it, because a token of one byte is returned in a register: through
+/// memory it costs a third of the speed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Token<'p> {
+pub(super) enum Token {
     /// An object or array that was wanted begins.
     Begin,
     /// The object or array ends that was begun last.
     End,
     /// A key of an object that was wanted.
-    Key(Text<'p>),
+    Key,
     /// A string that was wanted.
-    Text(Text<'p>),
+    Text,
     /// A number that was wanted.
-    Number(Text<'p>),
+    Number,
     /// `null`.
     Null,
     /// A value of another kind than was wanted, whole.
     Other,
 }
 
-/// The text of a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Text<'p> {
-    /// As it stands in the piece.
-    Here(&'p str),
-    /// Put together: see [`Tokens::kept`].
-    Kept,
-}
+/// The text of the last token as it stands in the piece; nothing if it had to be put together: see [`Tokens::kept`].
+pub(super) type TextHere<'p> = Option<&'p str>;
 
 /// What the grammar permits next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +103,7 @@ impl Tokens {
         }
     }
 
-    /// The text of the last token, where it is [`Text::Kept`]; at most [`MAX_KEPT`] bytes.
+    /// The text of the last token, where it does not stand in one piece; at most [`MAX_KEPT`] bytes.
     pub(super) fn kept(&self) -> &str {
         &self.kept
     }
@@ -124,11 +119,16 @@ impl Tokens {
     }
 
     /// Reads on in `rest`, which is cut by what was read; nothing once it is empty. The caller wants the same when
-    /// it comes back with the next piece.
-    pub(super) fn next<'p>(&mut self, rest: &mut &'p str, want: Want) -> Result<Option<Token<'p>>, Fault> {
+    /// it comes back with the next piece. `text` is set with each token that has one.
+    pub(super) fn next<'p>(
+        &mut self,
+        rest: &mut &'p str,
+        want: Want,
+        text: &mut TextHere<'p>,
+    ) -> Result<Option<Token>, Fault> {
         self.want = want;
         if !matches!(self.unfinished, Unfinished::Nothing)
-            && let Some(token) = self.resume(rest)?
+            && let Some(token) = self.resume(rest, text)?
         {
             return Ok(Some(token));
         }
@@ -141,7 +141,7 @@ impl Tokens {
                     self.expect = if self.objects & 1 == 1 { Expect::Key } else { Expect::Value };
                     continue;
                 }
-                (Expect::Key | Expect::KeyOrEnd, b'"') => self.read_text(rest, true)?,
+                (Expect::Key | Expect::KeyOrEnd, b'"') => self.read_text(rest, true, text)?,
                 (Expect::Colon, b':') => {
                     advance(rest, 1);
                     self.expect = Expect::Value;
@@ -149,13 +149,15 @@ impl Tokens {
                 }
                 (Expect::CommaOrEnd | Expect::KeyOrEnd, b'}') if self.objects & 1 == 1 => {
                     advance(rest, 1);
-                    self.close()
+                    self.close(rest)
                 }
                 (Expect::CommaOrEnd | Expect::ValueOrEnd, b']') if self.objects & 1 == 0 => {
                     advance(rest, 1);
-                    self.close()
+                    self.close(rest)
                 }
-                (Expect::Start | Expect::Value | Expect::ValueOrEnd, _) => self.read_value(rest, byte)?,
+                (Expect::Start | Expect::Value | Expect::ValueOrEnd, _) => {
+                    self.read_value(rest, byte, text)?
+                }
                 (expected, _) => return Err(unexpected(expected, self.objects & 1 == 1)),
             };
             if let Some(token) = token {
@@ -166,37 +168,39 @@ impl Tokens {
 }
 
 /// A token to hand out; nothing if it was part of a value that is skipped, or the piece ended within it.
-type Step<'p> = Option<Token<'p>>;
+type Step = Option<Token>;
 
 impl Tokens {
     /// True if the value that comes, which is not within one that is skipped, is wanted in this way.
+    #[inline]
     fn wants(&self, want: Want) -> bool {
         self.skipping_to.is_none() && self.want == want
     }
 
     /// Reads a string of which the opening quote comes next.
-    fn read_text<'p>(&mut self, rest: &mut &'p str, is_key: bool) -> Result<Step<'p>, Fault> {
+    #[inline]
+    fn read_text<'p>(
+        &mut self,
+        rest: &mut &'p str,
+        is_key: bool,
+        text: &mut TextHere<'p>,
+    ) -> Result<Step, Fault> {
         let is_wanted = if is_key { self.skipping_to.is_none() } else { self.wants(Want::Text) };
         advance(rest, 1);
         let plain = plain_length(rest.as_bytes());
         if rest.as_bytes().get(plain) == Some(&b'"') {
-            let text = rest.get(..plain).unwrap_or_default();
+            *text = rest.get(..plain);
             advance(rest, plain + 1);
-            return Ok(self.end_text(Text::Here(text), is_wanted, is_key, rest));
+            return Ok(self.end_text(is_wanted, is_key, rest));
         }
         self.kept.clear();
         self.unfinished = Unfinished::Text { reader: TextReader::new(is_wanted), is_key };
-        self.resume(rest)
+        self.resume(rest, text)
     }
 
     /// Notes that a string is whole.
-    fn end_text<'p>(
-        &mut self,
-        text: Text<'p>,
-        is_wanted: bool,
-        is_key: bool,
-        rest: &mut &'p str,
-    ) -> Step<'p> {
+    #[inline]
+    fn end_text(&mut self, is_wanted: bool, is_key: bool, rest: &mut &str) -> Step {
         if is_key {
             self.expect = Expect::Colon;
             // Nearly always the colon follows at once: one turn of the loop less.
@@ -204,25 +208,31 @@ impl Tokens {
                 advance(rest, 1);
                 self.expect = Expect::Value;
             }
-            return is_wanted.then_some(Token::Key(text));
+            return is_wanted.then_some(Token::Key);
         }
-        self.end_value(if is_wanted { Token::Text(text) } else { Token::Other })
+        self.end_value(if is_wanted { Token::Text } else { Token::Other }, rest)
     }
 
     /// Reads a value that begins with `byte`.
-    fn read_value<'p>(&mut self, rest: &mut &'p str, byte: u8) -> Result<Step<'p>, Fault> {
+    #[inline]
+    fn read_value<'p>(
+        &mut self,
+        rest: &mut &'p str,
+        byte: u8,
+        text: &mut TextHere<'p>,
+    ) -> Result<Step, Fault> {
         match byte {
-            b'"' => self.read_text(rest, false),
+            b'"' => self.read_text(rest, false, text),
             b'{' => self.open(rest, true),
             b'[' => self.open(rest, false),
-            b't' => self.begin_word(rest, "true"),
-            b'f' => self.begin_word(rest, "false"),
-            b'n' => self.begin_word(rest, "null"),
+            b't' => self.begin_word(rest, "true", text),
+            b'f' => self.begin_word(rest, "false", text),
+            b'n' => self.begin_word(rest, "null", text),
             _ => match NumberPart::first(byte) {
                 Some(part) => {
                     self.kept.clear();
                     let is_wanted = self.wants(Want::Number);
-                    self.read_number(rest, part, 1, is_wanted)
+                    self.read_number(rest, part, 1, is_wanted, text)
                 }
                 None if self.expect == Expect::Start && rest.starts_with('\u{feff}') => {
                     Err(Fault::ByteOrderMark)
@@ -232,7 +242,8 @@ impl Tokens {
         }
     }
 
-    fn open<'p>(&mut self, rest: &mut &'p str, is_object: bool) -> Result<Step<'p>, Fault> {
+    #[inline]
+    fn open(&mut self, rest: &mut &str, is_object: bool) -> Result<Step, Fault> {
         advance(rest, 1);
         if self.depth == MAX_DEPTH {
             return Err(Fault::TooDeep);
@@ -247,30 +258,46 @@ impl Tokens {
         Ok(is_wanted.then_some(Token::Begin))
     }
 
-    fn close<'p>(&mut self) -> Step<'p> {
+    #[inline]
+    fn close(&mut self, rest: &mut &str) -> Step {
         self.depth = self.depth.saturating_sub(1);
         self.objects >>= 1;
         if self.skipping_to == Some(self.depth) {
             self.skipping_to = None;
-            return self.end_value(Token::Other);
+            return self.end_value(Token::Other, rest);
         }
-        self.expect = self.after_value();
+        self.expect_after_value(rest);
         self.skipping_to.is_none().then_some(Token::End)
     }
 
     /// Notes that a value is whole. Nothing is handed out of a value of which nothing is wanted.
-    fn end_value<'p>(&mut self, token: Token<'p>) -> Step<'p> {
-        self.expect = self.after_value();
+    #[inline]
+    fn end_value(&mut self, token: Token, rest: &mut &str) -> Step {
+        self.expect_after_value(rest);
         (self.skipping_to.is_none() && self.want != Want::Nothing).then_some(token)
     }
 
-    fn after_value(&self) -> Expect {
-        if self.depth == 0 { Expect::Nothing } else { Expect::CommaOrEnd }
+    #[inline]
+    fn expect_after_value(&mut self, rest: &mut &str) {
+        self.expect = match (self.depth, rest.as_bytes().first()) {
+            (0, _) => Expect::Nothing,
+            // Nearly always a comma follows at once, or an end.
+            (_, Some(b',')) => {
+                advance(rest, 1);
+                if self.objects & 1 == 1 { Expect::Key } else { Expect::Value }
+            }
+            (_, _) => Expect::CommaOrEnd,
+        };
     }
 
-    fn begin_word<'p>(&mut self, rest: &mut &'p str, word: &'static str) -> Result<Step<'p>, Fault> {
+    fn begin_word<'p>(
+        &mut self,
+        rest: &mut &'p str,
+        word: &'static str,
+        text: &mut TextHere<'p>,
+    ) -> Result<Step, Fault> {
         self.unfinished = Unfinished::Word { rest: word, is_null: word == "null" };
-        self.resume(rest)
+        self.resume(rest, text)
     }
 
     /// Reads a number on; `length` bytes of `rest` are known to belong to it, the last of them as `part`.
@@ -280,7 +307,8 @@ impl Tokens {
         mut part: NumberPart,
         mut length: usize,
         is_wanted: bool,
-    ) -> Result<Step<'p>, Fault> {
+        text: &mut TextHere<'p>,
+    ) -> Result<Step, Fault> {
         let following = rest.as_bytes().get(length..).unwrap_or_default();
         let mut is_ended = false;
         for &byte in following {
@@ -291,7 +319,7 @@ impl Tokens {
             part = next;
             length += 1;
         }
-        let text = rest.get(..length).unwrap_or_default();
+        let digits = rest.get(..length).unwrap_or_default();
         advance(rest, length);
         if is_ended && !part.is_whole() {
             return Err(Fault::Number);
@@ -301,27 +329,32 @@ impl Tokens {
         }
         if !is_ended {
             if is_wanted {
-                self.kept.push_str(text);
+                self.kept.push_str(digits);
             }
             self.unfinished = Unfinished::Number { part, is_wanted };
             return Ok(None);
         }
         if !is_wanted {
-            return Ok(self.end_value(Token::Other));
+            return Ok(self.end_value(Token::Other, rest));
         }
         if self.kept.is_empty() {
-            return Ok(self.end_value(Token::Number(Text::Here(text))));
+            *text = Some(digits);
+            return Ok(self.end_value(Token::Number, rest));
         }
-        self.kept.push_str(text);
-        Ok(self.end_value(Token::Number(Text::Kept)))
+        self.kept.push_str(digits);
+        *text = None;
+        Ok(self.end_value(Token::Number, rest))
     }
 
     /// Goes on with the token that is unfinished.
-    fn resume<'p>(&mut self, rest: &mut &'p str) -> Result<Step<'p>, Fault> {
+    fn resume<'p>(&mut self, rest: &mut &'p str, text: &mut TextHere<'p>) -> Result<Step, Fault> {
         match std::mem::replace(&mut self.unfinished, Unfinished::Nothing) {
             Unfinished::Nothing => Ok(None),
             Unfinished::Text { mut reader, is_key } => match reader.read(rest, &mut self.kept)? {
-                TextProgress::Ended => Ok(self.end_text(Text::Kept, reader.is_kept(), is_key, rest)),
+                TextProgress::Ended => {
+                    *text = None;
+                    Ok(self.end_text(reader.is_kept(), is_key, rest))
+                }
                 TextProgress::Unfinished => {
                     self.unfinished = Unfinished::Text { reader, is_key };
                     Ok(None)
@@ -332,15 +365,15 @@ impl Tokens {
                     self.unfinished = Unfinished::Number { part, is_wanted };
                     return Ok(None);
                 }
-                self.read_number(rest, part, 0, is_wanted)
+                self.read_number(rest, part, 0, is_wanted, text)
             }
             Unfinished::Word { rest: word, is_null } => {
                 let same = word.bytes().zip(rest.bytes()).take_while(|(one, other)| one == other).count();
                 let later = word.get(same..).unwrap_or_default();
                 advance(rest, same);
                 match (later.is_empty(), rest.is_empty()) {
-                    (true, _) => Ok(self.end_value(if is_null { Token::Null } else { Token::Other })),
-                    (false, false) => Err(Fault::Expected("a value")),
+                    (true, _) => Ok(self.end_value(if is_null { Token::Null } else { Token::Other }, rest)),
+                    (false, false) => Err(Fault::Expected(Expected::Value)),
                     (false, true) => {
                         self.unfinished = Unfinished::Word { rest: later, is_null };
                         Ok(None)
@@ -352,19 +385,20 @@ impl Tokens {
 }
 
 /// Cuts bytes off the beginning that are known to be whole characters.
+#[inline]
 fn advance(rest: &mut &str, length: usize) {
     *rest = rest.get(length..).unwrap_or_default();
 }
 
 fn unexpected(expected: Expect, in_object: bool) -> Fault {
     match expected {
-        Expect::Start | Expect::Value => Fault::Expected("a value"),
-        Expect::ValueOrEnd => Fault::Expected("a value or `]`"),
-        Expect::Key => Fault::Expected("a key"),
-        Expect::KeyOrEnd => Fault::Expected("a key or `}`"),
-        Expect::Colon => Fault::Expected("`:`"),
-        Expect::CommaOrEnd if in_object => Fault::Expected("`,` or `}`"),
-        Expect::CommaOrEnd => Fault::Expected("`,` or `]`"),
+        Expect::Start | Expect::Value => Fault::Expected(Expected::Value),
+        Expect::ValueOrEnd => Fault::Expected(Expected::ValueOrEnd),
+        Expect::Key => Fault::Expected(Expected::Key),
+        Expect::KeyOrEnd => Fault::Expected(Expected::KeyOrEnd),
+        Expect::Colon => Fault::Expected(Expected::Colon),
+        Expect::CommaOrEnd if in_object => Fault::Expected(Expected::CommaOrBrace),
+        Expect::CommaOrEnd => Fault::Expected(Expected::CommaOrBracket),
         Expect::Nothing => Fault::Trailing,
     }
 }

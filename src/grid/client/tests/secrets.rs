@@ -8,7 +8,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Keeps all that is logged.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -27,16 +27,29 @@ impl<'w> MakeWriter<'w> for Log {
     }
 }
 
+impl Log {
+    /// All lines so far.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// Takes the lines of this thread from here on.
+    pub(super) fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let subscriber =
+            tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(self.clone());
+        tracing::subscriber::set_default(subscriber.finish())
+    }
+}
+
 #[tokio::test]
 async fn no_log_line_of_any_level_holds_a_secret() {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone());
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let _guard = log.listen();
     let server = Server::answering(vec![vec![Step::Send(json(JOB))], vec![Step::Reset]]).await;
     let client = client_of(&config(&server.url()));
     client.read(query()).await;
     client.read(query()).await;
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = log.text();
     assert!(logged.contains("hyper"), "the libraries' lines are there: {logged}");
     assert_no_secret(&logged);
 }
