@@ -82,9 +82,6 @@ async fn without_credentials_it_does_not_start_and_says_how_to_give_them() {
 
 #[tokio::test]
 async fn a_secret_file_that_is_missing_or_empty_stops_the_start() {
-    let finished = refused("jobs: [ 'Job:a' ]\ngrid: { client_secret_file: nowhere }\n", &[]).await;
-    // The environment's secret beats it, so nothing is wrong with that; without it the file is looked at.
-    assert_ne!(finished.code, Some(2));
     let folder = TempDir::new().unwrap();
     std::fs::write(
         folder.path().join("grid.yml"),
