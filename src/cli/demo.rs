@@ -3,6 +3,9 @@
 //! The exporter is the very one of `serve`; only its configuration comes from here instead of a file. New imports
 //! come and old ones leave by the same way as a reload.
 
+mod grafana;
+mod prometheus;
+
 use super::serve::{StartError, block_on, run};
 use super::{DemoArgs, refuse};
 use crate::app::Exporter;
@@ -19,6 +22,7 @@ use crate::sim::demo::imports_at;
 use crate::sim::{SimHandle, SimOptions, Simulator};
 use crate::telemetry::log;
 use crate::web::reload::ReloadRequest;
+use prometheus::Prometheus;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -51,48 +55,112 @@ pub(super) fn main(args: DemoArgs) -> ExitCode {
         Ok(simulator) => simulator,
         Err(error) => return refuse(&error.to_string()),
     };
-    block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await;
-        let listener =
-            listener.map_err(|error| StartError::Other(format!("no port on loopback: {error}")))?;
-        let address = listener.local_addr().map_err(|error| StartError::Other(error.to_string()))?;
-        let source = DemoSource::new(&simulator.handle(), address).map_err(StartError::Other)?;
-        let source = Arc::new(source);
-        let web = args.web.clone();
-        let exporter = Exporter::start(Arc::<DemoSource>::clone(&source), args.web, false, clock).await?;
-        tell(&web, exporter.addresses());
+    block_on(demonstrate(args, simulator, clock))
+}
 
-        let shutdown = CancellationToken::new();
-        let following = follow(source, exporter.reload_requests());
-        let simulating = simulator.serve(listener, shutdown.child_token());
-        tokio::select! {
-            result = run(exporter, shutdown.clone()) => result,
-            () = following => Ok(()),
-            () = simulating => Err(StartError::Other("the simulated API ended unexpectedly".to_owned())),
+async fn demonstrate(args: DemoArgs, simulator: Simulator, clock: SharedClock) -> Result<(), StartError> {
+    let listener = TcpListener::bind("127.0.0.1:0").await;
+    let listener = listener.map_err(|error| StartError::Other(format!("no port on loopback: {error}")))?;
+    let address = listener.local_addr().map_err(|error| StartError::Other(error.to_string()))?;
+    let source = DemoSource::new(&simulator.handle(), address).map_err(StartError::Other)?;
+    let source = Arc::new(source);
+    let web = args.web.clone();
+    let exporter = Exporter::start(Arc::<DemoSource>::clone(&source), args.web, false, clock).await?;
+    let shown = Shown::new(&web, exporter.addresses());
+    let mut prometheus = if args.prometheus { Some(start_prometheus(&shown).await?) } else { None };
+    let queried = prometheus.as_ref().map(|prometheus| prometheus.address);
+    if let Some(folder) = &args.grafana_files {
+        let queried = queried.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9090)));
+        grafana::write(folder, queried, INTERVAL).map_err(|error| {
+            StartError::Other(format!(
+                "--grafana-files {}: {error}; name a folder to write to",
+                folder.display()
+            ))
+        })?;
+    }
+    tell(&shown, queried, args.grafana_files.as_deref());
+
+    let shutdown = CancellationToken::new();
+    let following = follow(source, exporter.reload_requests());
+    let simulating = simulator.serve(listener, shutdown.child_token());
+    let scraping = async {
+        match &mut prometheus {
+            Some(prometheus) => prometheus.ended().await,
+            None => std::future::pending().await,
         }
-    })
+    };
+    tokio::select! {
+        result = run(exporter, shutdown.clone()) => result,
+        () = following => Ok(()),
+        () = simulating => Err(StartError::Other("the simulated API ended unexpectedly".to_owned())),
+        why = scraping => Err(StartError::Other(why)),
+    }
+}
+
+async fn start_prometheus(shown: &Shown) -> Result<Prometheus, StartError> {
+    let started = Prometheus::start(&shown.scrape_configuration(), INTERVAL).await;
+    started.map_err(|error| StartError::Other(error.to_string()))
+}
+
+/// How users and Prometheus reach the demo.
+struct Shown {
+    /// `host:port`.
+    target: String,
+    /// The page's path.
+    page: String,
+    /// The metrics' path.
+    metrics: String,
+}
+
+impl Shown {
+    fn new(web: &WebOptions, addresses: &[SocketAddr]) -> Self {
+        let target = addresses.first().map_or_else(String::new, |address| {
+            if address.ip().is_unspecified() {
+                format!("127.0.0.1:{}", address.port())
+            } else {
+                address.to_string()
+            }
+        });
+        let page = format!("{}/", web.route_prefix);
+        Self { target, page, metrics: format!("{}{}", web.route_prefix, web.telemetry_path) }
+    }
+
+    /// The whole of a `prometheus.yml`.
+    fn scrape_configuration(&self) -> String {
+        let path_line = match self.metrics.as_str() {
+            "/metrics" => String::new(),
+            other => format!("    metrics_path: {other}\n"),
+        };
+        format!(
+            "global:\n  scrape_interval: {}s\nscrape_configs:\n  - job_name: grid-bulk-exporter\n{path_line}    \
+             static_configs:\n      - targets: [\"{}\"]\n",
+            INTERVAL.as_secs(),
+            self.target,
+        )
+    }
 }
 
 /// Says where to look and how Prometheus scrapes it. On standard output, apart from the log.
-fn tell(web: &WebOptions, addresses: &[SocketAddr]) {
-    let Some(address) = addresses.first() else { return };
-    let shown = if address.ip().is_unspecified() {
-        format!("127.0.0.1:{}", address.port())
-    } else {
-        address.to_string()
+fn tell(shown: &Shown, prometheus: Option<SocketAddr>, grafana_files: Option<&Path>) {
+    let Shown { target, page, metrics } = shown;
+    let scraping = match prometheus {
+        Some(address) => format!(
+            "\n\nPrometheus scrapes it, with the alert rules:\nGraphs http://{address}/graph\n\
+             Alerts http://{address}/alerts\n"
+        ),
+        None => format!(", with this prometheus.yml:\n\n{}", shown.scrape_configuration()),
     };
-    let path = format!("{}{}", web.route_prefix, web.telemetry_path);
-    let path_line = if path == "/metrics" { String::new() } else { format!("    metrics_path: {path}\n") };
+    let drawing = grafana_files.map_or_else(String::new, |folder| {
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        format!(
+            "\nDashboards and provisioning for Grafana are in {0}; start it with\n\
+             GF_PATHS_PROVISIONING={0}/provisioning\n",
+            folder.display()
+        )
+    });
     let text = format!(
         "A simulated Grid API runs a dozen imports; new ones come every minute.\n\n\
-         Open   http://{shown}{}/\n\
-         Scrape http://{shown}{path}, with this prometheus.yml:\n\n\
-         global:\n  scrape_interval: {}s\n\
-         scrape_configs:\n  - job_name: grid-bulk-exporter\n{path_line}    static_configs:\n      \
-         - targets: [\"{shown}\"]\n\n\
-         Stop with Ctrl-C.\n\n",
-        web.route_prefix,
-        INTERVAL.as_secs(),
+         Open   http://{target}{page}\nScrape http://{target}{metrics}{scraping}{drawing}\nStop with Ctrl-C.\n\n"
     );
     // If nobody reads it there is nobody to tell.
     let _unread = std::io::stdout().lock().write_all(text.as_bytes());

@@ -74,6 +74,14 @@ enum Commands {
 
 #[derive(clap::Args)]
 struct DemoFlags {
+    /// Start the machine's Prometheus on loopback as well, with the shipped rules, against the demo
+    #[arg(long)]
+    prometheus: bool,
+
+    /// Write dashboards and provisioning for a Grafana of yours into this folder
+    #[arg(long, value_name = "DIR")]
+    grafana_files: Option<PathBuf>,
+
     #[command(flatten)]
     web: WebFlags,
     #[command(flatten)]
@@ -124,6 +132,10 @@ pub struct ServeArgs {
 /// What `demo` is told.
 #[derive(Debug)]
 pub struct DemoArgs {
+    /// Start Prometheus as well.
+    pub prometheus: bool,
+    /// Where dashboards and provisioning for Grafana go.
+    pub grafana_files: Option<PathBuf>,
     /// The web server.
     pub web: WebOptions,
     /// The log.
@@ -156,7 +168,9 @@ pub fn parse(
             }))
         }
         Commands::Demo(flags) => {
-            Command::Demo(Box::new(DemoArgs { web: web(flags.web)?, log: flags.log.into_options() }))
+            let DemoFlags { prometheus, grafana_files, web: web_flags, log } = *flags;
+            let (web, log) = (web(web_flags)?, log.into_options());
+            Command::Demo(Box::new(DemoArgs { prometheus, grafana_files, web, log }))
         }
         Commands::Simulate(args) => Command::Simulate(Box::new(args)),
         Commands::CheckConfig(flags) => {
