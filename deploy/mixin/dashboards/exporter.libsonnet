@@ -123,7 +123,7 @@ function(config, g)
       |||, [8, 8], [
         g.target(|||
           sum by (le) (increase(grid_bulk_api_request_duration_seconds_bucket{$S}[$__rate_interval]))
-          or (sum(increase(grid_bulk_api_request_duration_seconds{$S}[$__rate_interval])) unless on () grid_bulk_api_request_duration_seconds_bucket{$S})
+          or (sum by (le) (increase(grid_bulk_api_request_duration_seconds{$S}[$__rate_interval])) unless on () sum(increase(grid_bulk_api_request_duration_seconds_bucket{$S}[$__rate_interval])))
         |||, '{{le}}', { format: 'heatmap' }),
       ], 's') + { options: {
         calculate: false,

@@ -12,7 +12,7 @@ function(config) {
     running: '#3A9BDC',  // PROCESSING, and plain measurements
     waiting: '#9AA0A6',  // PENDING
     bad: '#D1342F',  // failed, FAILED, unreadable
-    unknown: '#B07AD9',  // UNKNOWN
+    unknown: '#8A3FC9',  // UNKNOWN
     soon: '#E69F00',  // look soon
   },
   statusColours:: {

@@ -62,7 +62,7 @@ function(config, g)
       |||, [3, 4], [
         g.now(|||
           sum(max by (cluster, job, jobId) (grid_bulk_job_processed_rows{$J} and grid_bulk_job_total_rows{$J} > 0 and ignoring (status) grid_bulk_job_status{$J,status=~"PENDING|PROCESSING"} == 1) OF_TEAM)
-          / sum(max by (cluster, job, jobId) (grid_bulk_job_total_rows{$J} > 0 and ignoring (status) grid_bulk_job_status{$J,status=~"PENDING|PROCESSING"} == 1) OF_TEAM)
+          / (sum(max by (cluster, job, jobId) (grid_bulk_job_total_rows{$J} > 0 and ignoring (status) grid_bulk_job_status{$J,status=~"PENDING|PROCESSING"} == 1) OF_TEAM) > 0)
         |||, 'progress'),
       ]),
       g.stat('Rows per second', |||
