@@ -3,10 +3,11 @@ function(config, g)
   local alerts = config.alerts;
   local limits = config.dashboards;
 
-  // A quantile of a histogram, in its classic form or, where Prometheus takes only that, the native one.
+  // A quantile of a histogram, in its classic form or, where Prometheus takes only that, the native one. Without
+  // observations it is NaN, which >= 0 leaves out.
   local quantile(q, metric) = |||
-    histogram_quantile(%(q)s, sum by (instance, le) (rate(%(metric)s_bucket{$S}[$__rate_interval])))
-    or histogram_quantile(%(q)s, sum by (instance) (rate(%(metric)s{$S}[$__rate_interval])))
+    histogram_quantile(%(q)s, sum by (instance, le) (rate(%(metric)s_bucket{$S}[$__rate_interval]))) >= 0
+    or histogram_quantile(%(q)s, sum by (instance) (rate(%(metric)s{$S}[$__rate_interval]))) >= 0
   ||| % { q: '%.10g' % q, metric: metric };
   local asDashed = { 'custom.lineStyle': { fill: 'dash', dash: [6, 4] } };
 

@@ -242,7 +242,7 @@ function(config, g)
         alone: look at its file. Many at once: suspect the API, or a change of the schema.
       |||, [12, 8], [
         g.target(|||
-          (max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m])) * 60 and topk(10, max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m] @ end())) OF_TEAM)) NAMED
+          (max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m])) * 60 and topk(10, max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m] @ end())) OF_TEAM_AT_END)) NAMED_AT_END
         |||, '{{%s}} {{jobId}}' % name),
       ]) + g.legendTable + g.worse,
       g.bars('Errors by code, top 15', |||
