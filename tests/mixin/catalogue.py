@@ -66,8 +66,8 @@ def labels_of_metric(metric):
     """Every label that a series of that metric may have once scraped."""
     family = family_of(metric)
     own = set(all_families()[family][1]) if family else set()
-    if metric.endswith("_bucket"):
-        own.add("le")
+    if metric.endswith("_bucket") or (family == metric and all_families()[family][0] == "histogram"):
+        own.add("le")  # a native histogram keeps its buckets within, so that `by (le)` does no harm
     if metric == "grid_bulk_job_info":
         own |= OF_JOBS
     if metric == "ALERTS":

@@ -3,10 +3,11 @@ function(config, g)
   local alerts = config.alerts;
   local limits = config.dashboards;
 
-  // A quantile of a histogram, in its classic form or, where Prometheus takes only that, the native one.
+  // A quantile of a histogram, in its classic form or, where Prometheus takes only that, the native one. Without
+  // observations it is NaN, which >= 0 leaves out.
   local quantile(q, metric) = |||
-    histogram_quantile(%(q)s, sum by (instance, le) (rate(%(metric)s_bucket{$S}[$__rate_interval])))
-    or histogram_quantile(%(q)s, sum by (instance) (rate(%(metric)s{$S}[$__rate_interval])))
+    histogram_quantile(%(q)s, sum by (instance, le) (rate(%(metric)s_bucket{$S}[$__rate_interval]))) >= 0
+    or histogram_quantile(%(q)s, sum by (instance) (rate(%(metric)s{$S}[$__rate_interval]))) >= 0
   ||| % { q: '%.10g' % q, metric: metric };
   local asDashed = { 'custom.lineStyle': { fill: 'dash', dash: [6, 4] } };
 
@@ -123,7 +124,7 @@ function(config, g)
       |||, [8, 8], [
         g.target(|||
           sum by (le) (increase(grid_bulk_api_request_duration_seconds_bucket{$S}[$__rate_interval]))
-          or (sum(increase(grid_bulk_api_request_duration_seconds{$S}[$__rate_interval])) unless on () grid_bulk_api_request_duration_seconds_bucket{$S})
+          or (sum by (le) (increase(grid_bulk_api_request_duration_seconds{$S}[$__rate_interval])) unless on () sum(increase(grid_bulk_api_request_duration_seconds_bucket{$S}[$__rate_interval])))
         |||, '{{le}}', { format: 'heatmap' }),
       ], 's') + { options: {
         calculate: false,

@@ -12,7 +12,7 @@ function(config) {
     running: '#3A9BDC',  // PROCESSING, and plain measurements
     waiting: '#9AA0A6',  // PENDING
     bad: '#D1342F',  // failed, FAILED, unreadable
-    unknown: '#B07AD9',  // UNKNOWN
+    unknown: '#8A3FC9',  // UNKNOWN
     soon: '#E69F00',  // look soon
   },
   statusColours:: {
@@ -31,11 +31,13 @@ function(config) {
   local teams = std.join('', [',%s=~"$%s"' % [label, label] for label in config.jobLabels]),
   local shown = std.join(', ', [config.nameLabel] + config.jobLabels),
   // One series for each import, even where two replicas give it different labels: a join would be an error then.
-  local info(labels) = 'topk by (jobId) (1, max by (%s) (grid_bulk_job_info{$J%s}))' % [labels, teams],
+  local info(labels, at='') = 'topk by (jobId) (1, max by (%s) (grid_bulk_job_info{$J%s}%s))' % [labels, teams, at],
   query(expr)::
     std.foldl(
       function(written, pair) std.strReplace(written, pair[0], pair[1]),
       [
+        ['OF_TEAM_AT_END', 'and on (jobId) grid_bulk_job_info{$S%s} @ end()' % teams],
+        ['NAMED_AT_END', '* on (jobId) group_left (%s) %s' % [shown, info('jobId, ' + shown, ' @ end()')]],
         ['OF_TEAM', 'and on (jobId) grid_bulk_job_info{$S%s}' % teams],
         ['NAMED', '* on (jobId) group_left (%s) %s' % [shown, info('jobId, ' + shown)]],
         ['$J', '$S,jobId=~"$jobId"'],

@@ -48,7 +48,8 @@ function(config, g)
       |||, [24, 4], [
         g.column('max without (instance, pod) (grid_bulk_job_info{$J})'),
       ]) + g.fields({ noValue: choose }, [
-        g.columnLooks('jobId', 'Import', { 'custom.width': 330 }),
+        g.columnLooks('jobId', 'Import', { 'custom.width': 360 }),
+        g.columnLooks('job', 'Exporter job'),
         g.columnLooks(config.nameLabel, 'Name'),
       ] + [
         g.columnLooks(label, std.asciiUpper(label[0]) + label[1:])

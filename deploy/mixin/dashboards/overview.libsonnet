@@ -62,7 +62,7 @@ function(config, g)
       |||, [3, 4], [
         g.now(|||
           sum(max by (cluster, job, jobId) (grid_bulk_job_processed_rows{$J} and grid_bulk_job_total_rows{$J} > 0 and ignoring (status) grid_bulk_job_status{$J,status=~"PENDING|PROCESSING"} == 1) OF_TEAM)
-          / sum(max by (cluster, job, jobId) (grid_bulk_job_total_rows{$J} > 0 and ignoring (status) grid_bulk_job_status{$J,status=~"PENDING|PROCESSING"} == 1) OF_TEAM)
+          / (sum(max by (cluster, job, jobId) (grid_bulk_job_total_rows{$J} > 0 and ignoring (status) grid_bulk_job_status{$J,status=~"PENDING|PROCESSING"} == 1) OF_TEAM) > 0)
         |||, 'progress'),
       ]),
       g.stat('Rows per second', |||
@@ -242,7 +242,7 @@ function(config, g)
         alone: look at its file. Many at once: suspect the API, or a change of the schema.
       |||, [12, 8], [
         g.target(|||
-          (max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m])) * 60 and topk(10, max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m] @ end())) OF_TEAM)) NAMED
+          (max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m])) * 60 and topk(10, max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m] @ end())) OF_TEAM_AT_END)) NAMED_AT_END
         |||, '{{%s}} {{jobId}}' % name),
       ]) + g.legendTable + g.worse,
       g.bars('Errors by code, top 15', |||
