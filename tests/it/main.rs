@@ -11,6 +11,7 @@
     reason = "a panic is the report of a failure; what tests share is not an interface"
 )]
 
+mod alerts;
 mod bad_input;
 mod config_bad_files;
 mod config_command_line;
