@@ -133,7 +133,7 @@ function(config, g)
         yAxis: { unit: 's', axisPlacement: 'left', reverse: false },
         rowsFrame: { layout: 'auto' },
         cellValues: { decimals: 0 },
-        filterValues: { le: 1e-9 },
+        filterValues: { le: 0.001 },
         legend: { show: true },
         tooltip: { mode: 'single', yHistogram: false },
         showValue: 'never',

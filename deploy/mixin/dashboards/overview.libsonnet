@@ -9,7 +9,7 @@ function(config, g)
   local emptyCells = g.override('/.*/', { noValue: '' });
 
   // Columns that both tables have.
-  local idColumn = g.columnLooks('jobId', 'Import', { 'custom.width': 340, 'custom.filterable': true, links: g.jobLink() });
+  local idColumn = g.columnLooks('jobId', 'Import', { 'custom.width': 332, 'custom.filterable': true, links: g.jobLink() });
   local labelColumns = [
     g.columnLooks(name, 'Name', { 'custom.width': 125, 'custom.filterable': true, links: g.jobLink('__data.fields.jobId') }),
   ] + [
@@ -144,7 +144,7 @@ function(config, g)
             or max by (jobId) ((grid_bulk_job_poll_success{$J} == 0) * 0 + on (cluster, job, instance) group_left () max by (cluster, job, instance) (process_start_time_seconds{$S}))
           )) NAMED
         |||),
-      ]) + g.fields({ noValue: 'No import needs attention' }, [
+      ], pages=true) + g.fields({ noValue: 'No import needs attention' }, [
         emptyCells,
         idColumn,
         g.columnLooks('Value #A', 'New failed rows, %s' % alerts.JobFailedRowsSpike.window, coloured(g.colours.soon) { unit: 'locale', decimals: 0 }),
@@ -154,6 +154,7 @@ function(config, g)
         g.columnLooks('Value #E', 'No progress for', coloured(g.colours.soon) { unit: 's', decimals: 0 }),
         g.columnLooks('Value #F', 'Unreadable for', coloured(g.colours.bad) { unit: 's', decimals: 0 }),
       ] + labelColumns) + {
+        options+: { sortBy: [{ displayName: 'New rows that fail, %s' % alerts.JobFailedRatioSpike.window, desc: true }] },
         transformations: [
           hidden,
           { id: 'merge', options: {} },
@@ -205,8 +206,8 @@ function(config, g)
         }),
         g.columnLooks('Value #G', 'Rows/s', plain { decimals: 1, 'custom.width': 70 }),
         g.columnLooks('Value #H', 'Time left', plain { unit: 's', decimals: 0, 'custom.width': 80 }),
-        g.columnLooks('Value #I', 'Last change', { unit: 'dateTimeFromNow', 'custom.width': 132 }),
-        g.columnLooks('Value #J', 'Last good poll', { unit: 'dateTimeFromNow', 'custom.width': 132 }),
+        g.columnLooks('Value #I', 'Last change', { unit: 'dateTimeFromNow', 'custom.width': 140 }),
+        g.columnLooks('Value #J', 'Last good poll', { unit: 'dateTimeFromNow', 'custom.width': 140 }),
         g.columnLooks('Value #K', 'Readable', {
           'custom.cellOptions': { type: 'color-text' },
           'custom.width': 75,
