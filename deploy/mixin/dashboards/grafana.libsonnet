@@ -301,7 +301,7 @@ function(config) {
   // after it, so that long ended imports cost nothing.
   local ends(status) = |||
     max by (jobId) (
-      (grid_bulk_job_completed_timestamp_seconds{$J} > time() - 300 or grid_bulk_job_status_since_timestamp_seconds{$J} > time() - 300)
+      (grid_bulk_job_completed_timestamp_seconds{$J} > time() - 120 or grid_bulk_job_status_since_timestamp_seconds{$J} > time() - 120)
       and ignoring (status) grid_bulk_job_status{$J,status="%s"} == 1
     ) * 1000
   ||| % status,

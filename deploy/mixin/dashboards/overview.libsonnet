@@ -9,9 +9,9 @@ function(config, g)
   local emptyCells = g.override('/.*/', { noValue: '' });
 
   // Columns that both tables have.
-  local idColumn = g.columnLooks('jobId', 'Import', { 'custom.width': 332, 'custom.filterable': true, links: g.jobLink() });
+  local idColumn = g.columnLooks('jobId', 'Import', { 'custom.width': 345, 'custom.filterable': true, links: g.jobLink() });
   local labelColumns = [
-    g.columnLooks(name, 'Name', { 'custom.width': 125, 'custom.filterable': true, links: g.jobLink('__data.fields.jobId') }),
+    g.columnLooks(name, 'Name', { 'custom.width': 140, 'custom.filterable': true, links: g.jobLink('__data.fields.jobId') }),
   ] + [
     g.columnLooks(label, std.asciiUpper(label[0]) + label[1:], { 'custom.width': 105 })
     for label in config.jobLabels
@@ -253,9 +253,9 @@ function(config, g)
         g.now('topk(15, sum by (code) (max by (job, jobId, code) (grid_bulk_job_error_entries{$J}) OF_TEAM))', '{{code}}'),
       ], 'locale'),
       g.note('How an import gets in', 'What to configure, so that an import is watched.', [24, 4], |||
-        - In the configuration: `jobs:` with the ids, or `job_files:` with files of ids; picked up on reload, or at once.
-        - From your own service: `job_http:` with an address that lists the ids.
-        - While it runs, with `--web.enable-admin-api`: `curl -X PUT http://EXPORTER:10310/api/v1/jobs/{jobId}`.
+        - In the configuration file: ids under `jobs:`, with labels such as `name` and `team`; then reload (`SIGHUP`).
+        - Without a file: `--job ID` once for each import, or `GRID_JOBS` with ids separated by commas.
+        - The id is what the upload of the CSV file answers: `{"jobId": "Job:…"}`.
       |||),
     ]
   )
