@@ -539,3 +539,43 @@ async fn a_job_whose_answer_takes_long_is_asked_less_often() {
     assert!((8..=11).contains(&polls.len()), "a tenth of its time: {polls:?}");
     assert!(bench.fake.polls_of("a").len() >= 39);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_leaves_and_comes_back_while_it_is_asked_is_asked_anew() {
+    let bench = Bench::idle(16, 50.0);
+    bench.fake.script("slow", Script::Slow(Duration::from_secs(8)));
+    bench.fake.script("fails", Script::Recovers(PollFailure::ServerError, 1));
+    bench.change(&["slow", "fails"], &[]).await;
+    sleep(Duration::from_millis(200)).await;
+    bench.change(&[], &["slow", "fails"]).await;
+    bench.fake.under_way.lock().unwrap().clear();
+    sleep(Duration::from_millis(100)).await;
+    bench.change(&["slow", "fails"], &[]).await;
+    sleep(Duration::from_millis(7900)).await;
+    assert!(bench.store.job(&id("slow")).unwrap().observed.is_none(), "the old answer is not the new poll's");
+    sleep(Duration::from_millis(200)).await;
+    assert!(bench.store.job(&id("slow")).unwrap().observed.is_some());
+    assert_eq!(bench.fake.polls_of("fails").len(), 2, "nor does the old poll ask again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_ends_although_the_job_that_asked_about_it_leaves() {
+    let bench = Bench::idle(16, 500.0);
+    *bench.fake.default.lock().unwrap() = Script::Fails(PollFailure::Timeout);
+    let names = names(20);
+    bench.change(&names.iter().map(String::as_str).collect::<Vec<_>>(), &[]).await;
+    sleep(Duration::from_secs(3)).await;
+    *bench.fake.latency.lock().unwrap() = Duration::from_secs(20);
+    *bench.fake.default.lock().unwrap() = Script::Status("PROCESSING");
+    let asked = bench.fake.count();
+    while bench.fake.count() == asked {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let probe = bench.fake.asked.lock().unwrap().last().unwrap().0.clone();
+    bench.change(&[], &[probe.as_str()]).await;
+    bench.fake.under_way.lock().unwrap().clear();
+    *bench.fake.latency.lock().unwrap() = Duration::ZERO;
+    sleep(Duration::from_secs(90)).await;
+    let unread = names.iter().filter(|name| bench.store.job(&id(name)).is_some_and(|job| !job.poll_success()));
+    assert_eq!(unread.count(), 0);
+}
