@@ -16,6 +16,8 @@ mod config_command_line;
 mod config_commands;
 mod config_docs;
 mod config_merge;
+mod faults;
+mod model;
 mod prometheus;
 mod serve;
 mod sim;

@@ -1,0 +1,11 @@
+//! The fault matrix: whatever the API does, the real binary says the truth about it, keeps what it last knew, and its
+//! other jobs go on undisturbed. One row a fault; `matrix` has the rows' course.
+
+mod body;
+mod connection;
+mod matrix;
+mod proxy;
+mod redirect;
+mod status;
+mod throttle;
+mod whole_api;
