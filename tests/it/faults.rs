@@ -3,7 +3,7 @@
 
 mod body;
 mod connection;
-mod matrix;
+pub mod matrix;
 mod proxy;
 mod redirect;
 mod status;

@@ -17,6 +17,7 @@ mod config_commands;
 mod config_docs;
 mod config_merge;
 mod faults;
+mod memory;
 mod model;
 mod prometheus;
 mod serve;

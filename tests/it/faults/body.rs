@@ -49,9 +49,11 @@ async fn bodies_beyond_the_limit_end_there_and_what_came_whole_before_is_publish
     run(
         limits,
         &[
-            reads("bomb", "gzip_bomb").truncated().slow(),
-            fails("bomb-without-status", "no_status + gzip_bomb", "too_large", "grid.max_response_bytes").slow(),
-            reads("huge-message", "no_errors + huge_string, bytes: 100000000").truncated().slow(),
+            // The bomb stands behind `errors`, which were read to their end.
+            reads("bomb", "gzip_bomb"),
+            reads("bomb-without-errors", "no_errors + gzip_bomb").truncated(),
+            fails("bomb-without-status", "no_status + gzip_bomb", "too_large", "grid.max_response_bytes"),
+            reads("huge-message", "no_errors + huge_string, bytes: 100000000").truncated(),
         ],
     )
     .await;

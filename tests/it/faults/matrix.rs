@@ -77,7 +77,7 @@ impl Row {
 }
 
 /// Faults as a scenario writes them.
-pub(super) fn faults(text: &str) -> Vec<Fault> {
+pub fn faults(text: &str) -> Vec<Fault> {
     let list: Vec<_> = text.split(" + ").map(|fault| format!("{{ fault: {fault} }}")).collect();
     let yaml = format!("jobs: [ {{ id: 'Job:x', faults: [ {} ] }} ]", list.join(", "));
     let scenario = Scenario::from_yaml(&yaml, "fault").unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -85,7 +85,7 @@ pub(super) fn faults(text: &str) -> Vec<Fault> {
 }
 
 /// A simulator with these jobs in the middle of their course.
-pub(super) async fn simulator(jobs: &[String]) -> Simulated {
+pub async fn simulator(jobs: &[String]) -> Simulated {
     let jobs: Vec<_> = jobs.iter().map(|id| format!("  - {{ id: '{id}', {COURSE} }}\n")).collect();
     let scenario = Scenario::from_yaml(&format!("jobs:\n{}", jobs.concat()), "scenario").unwrap();
     let client_secret = Secret::new(SECRET.to_owned());
@@ -99,7 +99,7 @@ pub(super) async fn simulator(jobs: &[String]) -> Simulated {
 }
 
 /// The configuration of an exporter with short limits.
-pub(super) fn config(base_url: &str, grid: &str, jobs: &[String]) -> String {
+pub fn config(base_url: &str, grid: &str, jobs: &[String]) -> String {
     format!(
         "grid:\n  base_url: {base_url}\n  client_id: {CLIENT}\n  client_secret: {SECRET}\n{grid}\
          poll: {{ interval: 1s }}\njobs: {jobs:?}\n"
@@ -110,7 +110,7 @@ pub(super) fn config(base_url: &str, grid: &str, jobs: &[String]) -> String {
 pub(super) const SHORT_LIMITS: &str =
     "  connect_timeout: 2s\n  timeout: 2s\n  read_idle_timeout: 2s\n  max_duration: 4s\n";
 
-pub(super) fn all_are_read(scrape: &Scrape) -> bool {
+pub fn all_are_read(scrape: &Scrape) -> bool {
     scrape.value("grid_bulk_jobs", &[("status", "UNPOLLED")]) == Some(0.0)
 }
 

@@ -16,7 +16,7 @@ fn jobs() -> [String; 3] {
 
 /// An exporter that read all jobs well through a proxy.
 struct Course {
-    _simulated: Simulated,
+    simulated: Simulated,
     proxy: Proxy,
     exporter: Exporter,
 }
@@ -32,7 +32,7 @@ impl Course {
         std::fs::write(start.folder.path().join("ca.pem"), &ca.pem).unwrap();
         let exporter = start.start().await;
         exporter.scrape_until("all jobs are read", all_are_read).await;
-        Self { _simulated: simulated, proxy, exporter }
+        Self { simulated, proxy, exporter }
     }
 
     /// The fault comes, is seen, and goes.
@@ -128,7 +128,8 @@ async fn a_host_that_cannot_be_found_is_told_as_dns() {
 async fn a_goaway_costs_one_job_its_polls_and_the_others_none() {
     let authority = Authority::new();
     let good = authority.server("localhost", false, &["h2"]);
-    let Course { _simulated: simulated, exporter, .. } = Course::begin("https", &good, &authority).await;
+    let course = Course::begin("https", &good, &authority).await;
+    let Course { simulated, exporter, .. } = &course;
     assert!(simulated.handle.set_faults("Job:a", faults("goaway")));
     exporter.scrape_until("Job:a fails", |scrape| success(scrape, "Job:a") == 0.0).await;
     let asked = simulated.handle.requests_of("Job:b");
