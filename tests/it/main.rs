@@ -20,6 +20,7 @@ mod faults;
 mod memory;
 mod model;
 mod prometheus;
+mod secrets;
 mod serve;
 mod sim;
 mod support;
