@@ -180,7 +180,11 @@ impl Bench {
 
     /// A poller that was not told its jobs yet.
     fn idle(concurrency: usize, rate: f64) -> Self {
-        let clock: SharedClock = Arc::new(TokioClock::starting_at(UnixTime::from_millis(1_755_000_000_000)));
+        let clock = TokioClock::starting_at(UnixTime::from_millis(1_755_000_000_000));
+        Self::with_clock(Arc::new(clock), concurrency, rate)
+    }
+
+    fn with_clock(clock: SharedClock, concurrency: usize, rate: f64) -> Self {
         let own = OwnMetrics::new(&clock).unwrap();
         let store = Store::new(clock.now());
         let fake = Arc::new(Fake {
@@ -576,6 +580,41 @@ async fn an_outage_ends_although_the_job_that_asked_about_it_leaves() {
     bench.fake.under_way.lock().unwrap().clear();
     *bench.fake.latency.lock().unwrap() = Duration::ZERO;
     sleep(Duration::from_secs(90)).await;
-    let unread = names.iter().filter(|name| bench.store.job(&id(name)).is_some_and(|job| !job.poll_success()));
+    let unread =
+        names.iter().filter(|name| bench.store.job(&id(name)).is_some_and(|job| !job.poll_success()));
     assert_eq!(unread.count(), 0);
+}
+
+/// A system clock that is set forth by an hour and back by two in turn, whenever somebody looks.
+#[derive(Debug, Default)]
+struct JumpingClock(std::sync::atomic::AtomicI64);
+
+impl crate::clock::Clock for JumpingClock {
+    fn now(&self) -> UnixTime {
+        let look = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let hours = if look % 2 == 0 { look } else { -2 * look };
+        UnixTime::from_millis(1_755_000_000_000 + hours * 3_600_000)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_system_clock_that_jumps_changes_no_interval() {
+    let bench = Bench::with_clock(Arc::new(JumpingClock::default()), 16, 50.0);
+    bench.fake.script("gone", Script::Fails(PollFailure::NotFound));
+    bench.fake.script("throttled", Script::Throttles(Duration::from_secs(2)));
+    bench.change(&["a", "b", "gone"], &[]).await;
+    sleep(Duration::from_secs(299)).await;
+    for name in ["a", "b"] {
+        let polls = bench.fake.polls_of(name);
+        assert!((10..=11).contains(&polls.len()), "{polls:?}");
+        assert!(polls[1..].windows(2).all(|pair| (pair[1] - pair[0] - 30.0).abs() < 0.1), "{polls:?}");
+    }
+    assert_eq!((bench.own.poll.cycles.get(), bench.own.poll.overruns.get()), (9, 0));
+    bench.change(&["throttled"], &[]).await;
+    sleep(Duration::from_secs(1)).await;
+    let during = bench.fake.count();
+    sleep(Duration::from_millis(900)).await;
+    assert_eq!(bench.fake.count(), during, "the pause holds");
+    sleep(Duration::from_secs(60)).await;
+    assert!(bench.fake.count() > during + 2, "and ends");
 }

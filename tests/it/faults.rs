@@ -8,4 +8,5 @@ mod proxy;
 mod redirect;
 mod status;
 mod throttle;
+mod truth;
 mod whole_api;

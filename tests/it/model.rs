@@ -6,11 +6,14 @@ use futures_util::FutureExt as _;
 use grid_bulk_exporter::clock::UnixTime;
 use grid_bulk_exporter::exposition::Exposition;
 use grid_bulk_exporter::exposition::negotiate::Encoding;
-use grid_bulk_exporter::job::{CompletedAt, JobId, JobReading, Labels, PollFailure, Progress, ReportedStatus};
+use grid_bulk_exporter::job::{
+    CompletedAt, JobId, JobReading, Labels, PollFailure, Progress, ReportedStatus,
+};
 use grid_bulk_exporter::store::{CountFrom, NewJob, Outcome, Store};
 use http_body_util::BodyExt as _;
 use prometheus::Registry;
 use proptest::prelude::*;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 const BEGAN: i64 = 1_755_268_320_000;
@@ -98,6 +101,11 @@ struct Model {
     reach: BTreeMap<usize, (bool, [Reach; 2])>,
 }
 
+/// A number that has no fraction and is not negative.
+fn whole(number: f64) -> u64 {
+    format!("{}", number.abs()).parse().expect("a whole number")
+}
+
 fn is_ended(status: &str) -> bool {
     matches!(status, "COMPLETED" | "FAILED")
 }
@@ -106,8 +114,8 @@ impl Model {
     fn happens(&mut self, job: usize, event: &Event, now: i64) {
         match event {
             Event::Joins { from_zero } => {
-                if !self.jobs.contains_key(&job) {
-                    self.jobs.insert(job, Known::default());
+                if let Entry::Vacant(place) = self.jobs.entry(job) {
+                    place.insert(Known::default());
                     self.reach.entry(job).or_insert((*from_zero, [None, None]));
                 }
                 return;
@@ -143,7 +151,7 @@ impl Model {
             if count < 0.0 || count.fract() != 0.0 || count > 9_007_199_254_740_992.0 {
                 continue;
             }
-            let count = count as u64;
+            let count = whole(count);
             let start = if *from_zero && !ended_before { 0 } else { count };
             let (start, most) = reach.unwrap_or((start, start));
             *reach = Some((start, most.max(count)));
@@ -189,11 +197,9 @@ fn apply(store: &Store, job: usize, event: &Event, now: UnixTime) {
             return store.join(vec![new_job(id, Labels::default())], from);
         }
         Event::Leaves => return store.leave(&[id]),
-        Event::Fails { asked } => Outcome::Failed {
-            reason: PollFailure::Timeout,
-            message: "no answer".to_owned(),
-            asked: *asked,
-        },
+        Event::Fails { asked } => {
+            Outcome::Failed { reason: PollFailure::Timeout, message: "no answer".to_owned(), asked: *asked }
+        }
         Event::Unchanged => Outcome::Unchanged,
         Event::Reads(said) => {
             let mut errors = store.tally_for(&id, CODE_LIMIT);
@@ -255,7 +261,7 @@ fn check_job(id: &str, known: &Known, scrape: &Scrape) {
     assert_eq!(scrape.of_job("grid_bulk_job_errors_truncated", id), truncated);
     let codes: Vec<_> = scrape
         .series("grid_bulk_job_error_entries", &[("jobId", id)])
-        .map(|sample| (sample.labels["code"].clone(), sample.value as u64))
+        .map(|sample| (sample.labels["code"].clone(), whole(sample.value)))
         .collect();
     assert_eq!(codes, known.codes);
     let completed = scrape.of_job("grid_bulk_job_completed_timestamp_seconds", id);
@@ -291,7 +297,7 @@ proptest! {
     }
 
     #[test]
-    fn any_label_value_and_job_id_is_read_back_as_it_was(value in any::<String>(), id in r#"[^\s\pC/]{1,40}"#) {
+    fn any_label_value_and_job_id_is_read_back_as_it_was(value in any::<String>(), id in r"[^\s\pC/]{1,40}") {
         prop_assume!(!value.is_empty());
         if let Ok(id) = id.parse::<JobId>() {
             assert_read_back(&[(id, value)]);
@@ -302,13 +308,15 @@ proptest! {
 fn assert_read_back(jobs: &[(JobId, String)]) {
     let store = Store::new(UnixTime::from_millis(BEGAN));
     let name = || "team".parse().unwrap();
-    let named = jobs.iter().map(|(id, value)| new_job(id.clone(), [(name(), value.clone())].into_iter().collect()));
+    let named =
+        jobs.iter().map(|(id, value)| new_job(id.clone(), [(name(), value.clone())].into_iter().collect()));
     store.join(named.collect(), CountFrom::Zero);
     let scrape = scrape(&Exposition::new(store, Registry::new()));
     for (id, value) in jobs {
         let id = id.as_str();
         let of_this_job = [("jobId", id)];
-        let info = scrape.series("grid_bulk_job_info", &of_this_job).next().unwrap_or_else(|| panic!("{id:?}"));
+        let info =
+            scrape.series("grid_bulk_job_info", &of_this_job).next().unwrap_or_else(|| panic!("{id:?}"));
         assert!(info.labels["team"] == *value, "{:?} is not {value:?}", info.labels["team"]);
     }
 }

@@ -39,8 +39,8 @@ fn forms(user: &str, secret: &str) -> Vec<String> {
     forms.extend([plain(secret), plain(&both)].map(|text| text.replace('+', "-").replace('/', "_")));
     // As Rust's Debug and JSON would write it, and as bytes.
     forms.push(secret.escape_unicode().to_string());
-    forms.push(secret.bytes().map(|byte| format!("{byte:02x}")).collect());
-    forms.push(secret.bytes().map(|byte| format!("{byte}, ")).collect());
+    forms.push(secret.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat());
+    forms.push(secret.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", "));
     forms
 }
 
@@ -61,7 +61,8 @@ fn assert_all_silent(what: &str, finished: &Finished, extra: &[String]) {
 
 #[test]
 fn base64_is_that_of_the_standard() {
-    for (plain, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+    for (plain, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+    {
         assert_eq!(base64(plain.as_bytes()), encoded);
     }
 }
@@ -115,7 +116,8 @@ async fn nothing_that_the_running_exporter_puts_out_shows_a_secret() {
     let echo = echo().await;
     let proxy = format!("  proxy_url: http://proxyuser:{}@{echo}\n", PROXY_PASSWORD.replace('@', "%40"));
     for (format, more) in [("logfmt", ""), ("json", ""), ("logfmt", proxy.as_str())] {
-        let base_url = if more.is_empty() { format!("http://{echo}/grid") } else { "http://grid.invalid/v1".to_owned() };
+        let base_url =
+            if more.is_empty() { format!("http://{echo}/grid") } else { "http://grid.invalid/v1".to_owned() };
         let start = Start::with_config(&config(&base_url, more))
             .argument("--log.level=debug")
             .argument(&format!("--log.format={format}"))
@@ -147,22 +149,32 @@ async fn nothing_that_the_running_exporter_puts_out_shows_a_secret() {
     }
 }
 
-/// Files with mistakes of which the secret is a part, and so of the text that an error might quote.
-const MISTAKES: [&str; 14] = [
+/// Files with mistakes of which the secret is a part, and so of the text that an error might quote. `{S}` and `{P}`
+/// stand for the secrets.
+const MISTAKES: [&str; 23] = [
     "grid: { client_id: 0195-token, client_secret: [ '{S}' ] }",
     "grid: { client_id: 0195-token, client_secrt: '{S}' }",
     "grid: { client_id: 0195-token, client_secret: '{S}', client_secret: '{S}' }",
     "grid: { client_id: 0195-token, client_secret: \"{S}\\n{S}\" }",
     "grid: { client_id: 0195-token, client_secret: '{S}', client_secret_file: secret }",
     "grid: { client_id: '0195-token:{S}', client_secret: '{S}' }",
-    "grid: { client_id: 0195-token, client_secret: '{S}', timeout: '{S}' }",
     "grid: { base_url: 'https://0195-token:{S}@grid.example/', client_id: a, client_secret: b }",
     "grid: { base_url: 'https://grid.example/?key={S}', client_id: a, client_secret: b }",
-    "grid: { client_id: 0195-token, client_secret_file: '{S}' }",
-    "grid: { client_id: 0195-token, client_secret: '{S}', proxy_url: 'http://proxyuser:{P}@host/path' }",
-    "grid: { client_id: 0195-token, client_secret: '{S}', proxy_url: 'ftp://proxyuser:{P}@host' }",
-    "grid: { client_id: 0195-token, client_secret: '{S}', proxy_url: 'proxyuser:{P}@host' }",
-    "grid: { client_id: 0195-token, client_secret: '{S}\n  x: '",
+    "grid: { base_url: '0195-token:{S}@grid.example/', client_id: a, client_secret: b }",
+    "grid: { client_id: a, client_secret: '{S}', proxy_url: 'http://proxyuser:{P}@host/path' }",
+    "grid: { client_id: a, client_secret: '{S}', proxy_url: 'ftp://proxyuser:{P}@host' }",
+    "grid: { client_id: a, client_secret: '{S}', proxy_url: 'proxyuser:{P}@host' }",
+    "grid: { client_id: a, client_secret: '{S}\n  x: '",
+    "grid: { client_id: a, client_secret: !env '{S}' }",
+    "grid:\n  client_id: a\n  client_secret:{S}",
+    "grid:\n  client_secret = {S}",
+    "client_secret: {S}",
+    "grid: client_secret: {S}",
+    "grid:\n  client_secret: {S}: x",
+    "grid:\n  client_secret: |\n    {S}\n    {S}",
+    "grid:\n client_id: a\n   client_secret: {S}",
+    "grid:\n  client_secret: @{S}",
+    "grid: {S}",
 ];
 
 #[tokio::test]
@@ -224,7 +236,8 @@ async fn the_content_of_key_files_never_shows() {
     let key = KeyPair::generate().unwrap();
     let pem = key.serialize_pem();
     let other = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["a".to_owned()]).unwrap().self_signed(&other).unwrap().pem();
+    let certificate =
+        CertificateParams::new(vec!["a".to_owned()]).unwrap().self_signed(&other).unwrap().pem();
     let secret_lines = lines_of_key(&pem);
     let torn = pem.replacen(&secret_lines[0], &secret_lines[0][..20], 1);
     for (cert_file, key_file) in
@@ -238,7 +251,8 @@ async fn the_content_of_key_files_never_shows() {
         write(folder.path(), "secret", SECRET);
         let tls = format!("  tls_config: {{ cert_file: {cert_file}, key_file: {key_file} }}\n");
         write(folder.path(), "grid.yml", &config("https://grid.invalid/v1", &tls));
-        for arguments in [&["serve", "--config.file=grid.yml", "--log.level=debug"][..], &["check-config", "grid.yml"]]
+        for arguments in
+            [&["serve", "--config.file=grid.yml", "--log.level=debug"][..], &["check-config", "grid.yml"]]
         {
             let finished = run_in(&folder, arguments, &[]).await;
             let cut = secret_lines.iter().map(|line| line[..20].to_owned()).collect::<Vec<_>>();

@@ -15,7 +15,12 @@ async fn connections_that_break_cost_their_own_poll_alone() {
             fails("cut-body", "cut_body, after_bytes: 20", "connect", "broke off after 20 bytes"),
             fails("cut-in-errors", "cut_body, after_bytes: 900", "connect", "broke off after 900 bytes"),
             fails("too-long-a-length", "wrong_length, difference: 10", "connect", "bytes of its body"),
-            fails("too-short-a-length", "wrong_length, difference: -10", "bad_response", "ends within its JSON"),
+            fails(
+                "too-short-a-length",
+                "wrong_length, difference: -10",
+                "bad_response",
+                "ends within its JSON",
+            ),
         ],
     )
     .await;
@@ -27,9 +32,15 @@ async fn answers_that_stand_still_or_crawl_end_at_their_limits() {
         SHORT_LIMITS,
         &[
             fails("hangs-in-head", "hang_head", "timeout", "within 2s (grid.timeout)"),
-            fails("hangs-in-body", "hang_body, after_bytes: 20", "timeout", "stood still for 2s after 20 bytes")
+            fails(
+                "hangs-in-body",
+                "hang_body, after_bytes: 20",
+                "timeout",
+                "stood still for 2s after 20 bytes",
+            )
+            .slow(),
+            fails("one-byte-a-second", "trickle, bytes_per_second: 1", "timeout", "(grid.max_duration)")
                 .slow(),
-            fails("one-byte-a-second", "trickle, bytes_per_second: 1", "timeout", "(grid.max_duration)").slow(),
             reads("hangs-in-errors", "hang_body, after_bytes: 900").truncated().slow(),
             reads("late", "delay, seconds: 0.3"),
         ],

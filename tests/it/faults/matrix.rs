@@ -241,8 +241,7 @@ async fn check_what_is_shown(exporter: &Exporter, rows: &[Row]) {
         let counted = if expected == 0 { sample.value == 0.0 } else { sample.value >= expected as f64 };
         assert!(counted, "{sample:?}, with {expected} jobs of this reason: {}", exporter.log());
     }
-    let counted: f64 =
-        during.series("grid_bulk_poll_failures_total", &[]).map(|sample| sample.value).sum();
+    let counted: f64 = during.series("grid_bulk_poll_failures_total", &[]).map(|sample| sample.value).sum();
     assert!(during.value("grid_bulk_polls_total", &[]).unwrap() > counted);
     assert_eq!(during.value("grid_bulk_rows_total", &[("result", "failed")]), Some(0.0), "no jump");
     for row in rows {

@@ -1,11 +1,14 @@
 //! 429: all polling obeys it, not only the job that got it, and what was known stays.
 
-use super::matrix::{SHORT_LIMITS, all_are_read, assert_last_known, config, faults, lines_of, simulator, success};
+use super::matrix::{
+    SHORT_LIMITS, all_are_read, assert_last_known, config, faults, lines_of, simulator, success,
+};
 use crate::support::exporter::{Exporter, Start};
 use crate::support::simulator::Simulated;
 use crate::support::wait_for;
+use grid_bulk_exporter::clock::{Clock as _, SystemClock};
 use rustix::process::Signal;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// An exporter whose job `Job:a` is throttled after all were read well.
 async fn throttled(fault: &str) -> (Simulated, Exporter) {
@@ -55,9 +58,9 @@ async fn retry_after_in_seconds_is_obeyed_by_all() {
 #[tokio::test]
 async fn retry_after_as_a_date_is_obeyed_by_all() {
     // Dates have whole seconds, and time passes until the job is asked.
-    let until = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(40));
-    let (simulated, exporter) =
-        throttled(&format!("http_status, status: 429, retry_after: '{until}'")).await;
+    let now = u64::try_from(SystemClock.now().as_millis() / 1000).unwrap();
+    let until = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(now + 40));
+    let (simulated, exporter) = throttled(&format!("http_status, status: 429, retry_after: '{until}'")).await;
     stands_still(&simulated, &exporter).await;
 }
 

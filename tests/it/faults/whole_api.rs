@@ -2,7 +2,8 @@
 //! connections end. Neighbours share them here, and must come back with them.
 
 use super::matrix::{
-    SHORT_LIMITS, all_are_read, assert_last_known, assert_no_secret, config, faults, lines_of, simulator, success,
+    SHORT_LIMITS, all_are_read, assert_last_known, assert_no_secret, config, faults, lines_of, simulator,
+    success,
 };
 use super::proxy::{Authority, Manner, Proxy};
 use crate::support::exporter::{Exporter, Start};
@@ -106,8 +107,7 @@ async fn a_certificate_of_an_unknown_authority_is_an_outage_until_it_is_right() 
 
 #[tokio::test]
 async fn a_host_that_cannot_be_found_is_told_as_dns() {
-    let exporter =
-        Start::with_config(&config("http://grid.invalid/v1", SHORT_LIMITS, &jobs())).start().await;
+    let exporter = Start::with_config(&config("http://grid.invalid/v1", SHORT_LIMITS, &jobs())).start().await;
     let scrape = exporter
         .scrape_until("all polls failed", |scrape| {
             jobs().iter().all(|job| scrape.of_job("grid_bulk_job_poll_success", job) == Some(0.0))
@@ -144,7 +144,12 @@ async fn a_goaway_costs_one_job_its_polls_and_the_others_none() {
         assert_last_known(&during, &job);
     }
     for job in ["Job:b", "Job:c"] {
-        assert_eq!(lines_of(&exporter.log(), job, "can't be read"), [""; 0], "retries within the poll: {}", exporter.log());
+        assert_eq!(
+            lines_of(&exporter.log(), job, "can't be read"),
+            [""; 0],
+            "retries within the poll: {}",
+            exporter.log()
+        );
     }
     assert!(simulated.handle.set_faults("Job:a", Vec::new()));
     exporter.scrape_until("Job:a is read again", |scrape| success(scrape, "Job:a") == 1.0).await;
