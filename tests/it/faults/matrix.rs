@@ -197,6 +197,8 @@ async fn wait_until_seen(exporter: &Exporter, row: &Row, read_before: f64) {
                 if poll["reason"] == *reason { Ok(()) } else { Err(poll.to_string()) }
             })
             .await;
+            // `/metrics` follows a moment later.
+            exporter.scrape_until(&job, |scrape| success(scrape, &job) == 0.0).await;
         }
         Seen::Reads => {
             read_after(exporter, &job, read_before + 1.0).await;
@@ -225,7 +227,7 @@ async fn check_what_is_shown(exporter: &Exporter, rows: &[Row]) {
         let log = exporter.log();
         let told = lines_of(&log, &job, "can't be read");
         if let Seen::Fails(reason, text) = &row.seen {
-            assert_eq!(success(&during, &job), 0.0, "{job}");
+            assert_eq!(success(&during, &job), 0.0, "{job}: {log}");
             assert_eq!(told.len(), 1, "{job} is told once: {log}");
             for piece in ["level=warn", &format!("reason={reason} "), text] {
                 assert!(told[0].contains(piece), "{piece} is not in {}", told[0]);
