@@ -21,7 +21,9 @@ fn read(body: &[u8], length: usize) -> Result<JobReading, ParseError> {
 fuzz_target!(|data: &[u8]| {
     let Some((length, body)) = data.split_first() else { return };
     let whole = read(body, body.len());
-    assert_eq!(whole, read(body, usize::from(*length)), "it depends on how the body is cut");
+    let cut = read(body, usize::from(*length));
+    // Of several faults in one body another may be told: a piece's bytes are checked before its grammar.
+    assert_eq!(whole.as_ref().ok(), cut.as_ref().ok(), "it depends on how the body is cut");
     let Ok(job) = whole else { return };
     assert!(job.errors.iter().count() <= CODES + 2, "{:?}", job.errors);
     assert!(serde_json::from_slice::<IgnoredAny>(body).is_ok(), "serde_json does not take it");

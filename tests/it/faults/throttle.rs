@@ -51,8 +51,11 @@ async fn obeys(fault: &str, seconds: f64) {
 }
 
 #[tokio::test]
-async fn retry_after_in_seconds_is_obeyed_by_all() {
-    obeys("http_status, status: 429, retry_after: '4'", 4.0).await;
+async fn retry_after_in_seconds_and_milliseconds_is_obeyed_by_all() {
+    tokio::join!(
+        obeys("http_status, status: 429, retry_after: '4'", 4.0),
+        obeys("http_status, status: 429, retry_after_ms: 2500, retry_after: '0'", 2.5),
+    );
 }
 
 #[tokio::test]
@@ -62,11 +65,6 @@ async fn retry_after_as_a_date_is_obeyed_by_all() {
     let until = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(now + 40));
     let (simulated, exporter) = throttled(&format!("http_status, status: 429, retry_after: '{until}'")).await;
     stands_still(&simulated, &exporter).await;
-}
-
-#[tokio::test]
-async fn retry_after_in_milliseconds_is_obeyed_by_all() {
-    obeys("http_status, status: 429, retry_after_ms: 2500, retry_after: '0'", 2.5).await;
 }
 
 /// Nothing is asked any more, and the exporter says so, and does all else.

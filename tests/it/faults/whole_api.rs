@@ -78,31 +78,22 @@ async fn a_refused_connection_is_an_outage_that_ends_when_the_api_is_back() {
     course.strike(Manner::Away, &Manner::Plain, "connect", "connection refused").await;
 }
 
-#[tokio::test]
-async fn an_expired_certificate_is_an_outage_until_it_is_renewed() {
-    let authority = Authority::new();
-    let good = authority.server("localhost", false, &["http/1.1"]);
-    let course = Course::begin("https", &good, &authority).await;
-    let expired = authority.server("localhost", true, &["http/1.1"]);
-    course.strike(expired, &good, "tls", "certificate expired").await;
+/// A certificate for `name` by `whose` authority, after a good one by `authority`; then the good one again.
+async fn bad_certificate(authority: &Authority, whose: &Authority, name: &str, is_expired: bool, text: &str) {
+    let protocols = ["h2", "http/1.1"];
+    let good = authority.server("localhost", false, &protocols);
+    let course = Course::begin("https", &good, authority).await;
+    course.strike(whose.server(name, is_expired, &protocols), &good, "tls", text).await;
 }
 
 #[tokio::test]
-async fn a_certificate_of_another_name_is_an_outage_until_it_is_right() {
-    let authority = Authority::new();
-    let good = authority.server("localhost", false, &["h2", "http/1.1"]);
-    let course = Course::begin("https", &good, &authority).await;
-    let other_name = authority.server("grid.example", false, &["h2", "http/1.1"]);
-    course.strike(other_name, &good, "tls", "grid.tls_config.server_name").await;
-}
-
-#[tokio::test]
-async fn a_certificate_of_an_unknown_authority_is_an_outage_until_it_is_right() {
-    let authority = Authority::new();
-    let good = authority.server("localhost", false, &["h2", "http/1.1"]);
-    let course = Course::begin("https", &good, &authority).await;
-    let unknown = Authority::new().server("localhost", false, &["h2", "http/1.1"]);
-    course.strike(unknown, &good, "tls", "grid.tls_config.ca_file").await;
+async fn a_certificate_that_is_no_good_is_an_outage_until_it_is_right() {
+    let (authority, unknown) = (Authority::new(), Authority::new());
+    tokio::join!(
+        bad_certificate(&authority, &authority, "localhost", true, "certificate expired"),
+        bad_certificate(&authority, &authority, "grid.example", false, "grid.tls_config.server_name"),
+        bad_certificate(&authority, &unknown, "localhost", false, "grid.tls_config.ca_file"),
+    );
 }
 
 #[tokio::test]
