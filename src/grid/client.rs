@@ -134,7 +134,6 @@ impl GridClient {
             Some(url) => builder.proxy(reqwest::Proxy::all(url.clone()).map_err(|_| GridClientError::Proxy)?),
         };
         let http = builder.build().map_err(|_| GridClientError::Setup)?;
-        warn_of_plain_http(&grid.base_url);
         let base = grid.base_url.as_str().trim_end_matches('/').to_owned();
         if grid.base_url.cannot_be_a_base() {
             return Err(GridClientError::BaseUrl);
@@ -314,17 +313,4 @@ fn offered_validators(headers: &HeaderMap) -> Option<Validators> {
     };
     let offered = Validators { etag: text(header::ETAG), last_modified: text(header::LAST_MODIFIED) };
     (offered != Validators::default()).then_some(offered)
-}
-
-/// Credentials over plain HTTP are readable by all on the way; on this machine there is no way.
-fn warn_of_plain_http(base_url: &Url) {
-    let is_local = match base_url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    if base_url.scheme() == "http" && !is_local {
-        tracing::warn!("grid.base_url begins with http://: the credentials cross the network unprotected");
-    }
 }

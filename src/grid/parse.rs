@@ -52,8 +52,9 @@ impl JobParser {
     pub fn feed(&mut self, piece: &[u8]) -> Result<(), ParseError> {
         let start = self.length;
         self.length += piece.len() as u64;
-        let (first, text) =
-            self.pieces.take(piece).map_err(|error| ParseError::NotUtf8 { at: start + error.at as u64 })?;
+        let (first, text) = self.pieces.take(piece).map_err(|error| ParseError::NotUtf8 {
+            at: (start + error.at as u64).saturating_sub(error.begun as u64),
+        })?;
         if let Some(first) = first {
             self.read(first.encode_utf8(&mut [0; 4]))?;
         }

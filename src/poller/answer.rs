@@ -16,6 +16,7 @@ impl<R: ReadJob> Poller<R> {
     /// Takes the answer of one request: the poll either asks again after a moment, or has ended.
     pub(super) fn take_answer(&mut self, asked: Asked) {
         let now = Instant::now();
+        self.requests.remove(&asked.id);
         self.note_pace(&asked, now);
         let chance = self.chance();
         let retry = wait_before_retry(&asked.answer, asked.attempt, chance);

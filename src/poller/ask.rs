@@ -102,10 +102,12 @@ impl<R: ReadJob> Poller<R> {
             id: id.clone(),
         };
         let reader = Arc::clone(&self.setup.reader);
-        self.under_way.spawn(async move {
+        let job = id.clone();
+        let request = self.under_way.spawn(async move {
             let answer = AssertUnwindSafe(reader.read(query)).catch_unwind().await;
             Asked { id, attempt, at: now, answer: answer.unwrap_or_else(|_panic| no_answer_for_a_panic()) }
         });
+        self.requests.insert(job, request);
     }
 
     /// When something may be done without anything happening before.

@@ -85,6 +85,13 @@ impl Breaker {
         }
     }
 
+    /// A question was broken off; if it was the one of [`Breaker::probing`], the next due job is asked instead.
+    pub(super) fn probe_lost(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.is_probing = false;
+        }
+    }
+
     /// True if only one job is asked at present.
     pub(super) const fn is_open(&self) -> bool {
         self.open.is_some()

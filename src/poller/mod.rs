@@ -42,7 +42,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -140,6 +140,8 @@ pub struct Poller<R> {
     /// The version of each job's last good answer, where the API tells it.
     validators: HashMap<JobId, Validators>,
     under_way: JoinSet<Asked>,
+    /// The request that is out for a job, so that it can be broken off when the job leaves.
+    requests: HashMap<JobId, AbortHandle>,
     /// Ends when the reader's credentials became others.
     credentials_changed: Pin<Box<dyn Future<Output = ()> + Send>>,
     random: SmallRng,
@@ -171,6 +173,7 @@ impl<R: ReadJob> Poller<R> {
             ready,
             validators: HashMap::new(),
             under_way: JoinSet::new(),
+            requests: HashMap::new(),
             random: SmallRng::from_os_rng(),
             waiting_since: None,
             answered: false,
@@ -190,7 +193,12 @@ impl<R: ReadJob> Poller<R> {
                 biased;
                 () = shutdown.cancelled() => return,
                 Some(command) = self.commands.recv() => self.obey(command),
-                Some(Ok(asked)) = self.under_way.join_next() => self.take_answer(asked),
+                Some(request) = self.under_way.join_next() => {
+                    // An error is a request that was broken off, as its job left.
+                    if let Ok(asked) = request {
+                        self.take_answer(asked);
+                    }
+                }
                 () = sleep_until(self.schedule.cycle_end()) => self.end_cycle(),
                 () = sleep_until(ready_at), if !*self.ready.borrow() => { self.ready.send_replace(true); }
                 () = self.credentials_changed.as_mut() => self.try_new_credentials(),
@@ -241,6 +249,8 @@ impl<R: ReadJob> Poller<R> {
             }
             Command::Setup(setup) => {
                 let now = Instant::now();
+                // What another address or account said of a job's version says nothing any more.
+                self.validators.clear();
                 self.schedule.set_interval(setup.poll.interval, now);
                 self.pacer.set_limit(setup.poll.max_requests_per_second, now);
                 self.setup = setup;
@@ -256,6 +266,7 @@ impl<R: ReadJob> Poller<R> {
         store.leave(&change.left);
         for id in &change.left {
             self.validators.remove(id);
+            self.break_off(id);
             let cycle = self.schedule.leave(id, now);
             self.observe_cycle(cycle);
         }
@@ -267,6 +278,16 @@ impl<R: ReadJob> Poller<R> {
         let named = change.joined.into_iter().chain(change.relabelled);
         store.join(named.map(new_job).collect(), count_from);
         self.note_readiness();
+    }
+
+    /// Ends the poll of a job that leaves. Should the job come back at once, the old answer would be taken for the
+    /// new poll's, and two polls of it be under way.
+    fn break_off(&mut self, id: &JobId) {
+        self.retries.forget(id);
+        if let Some(request) = self.requests.remove(id) {
+            request.abort();
+            self.breaker.probe_lost();
+        }
     }
 
     /// A number from 0 to 1, for jitter.

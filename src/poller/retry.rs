@@ -76,6 +76,11 @@ impl Retries {
         self.waiting.insert(self.tickets, waiting);
     }
 
+    /// A job leaves: its poll does not ask again.
+    pub(super) fn forget(&mut self, id: &JobId) {
+        self.waiting.retain(|_, waiting| waiting.id != *id);
+    }
+
     /// When the next one asks.
     pub(super) fn next(&self) -> Option<Instant> {
         self.queue.peek().map(|Reverse((at, _))| *at)

@@ -180,7 +180,11 @@ impl Bench {
 
     /// A poller that was not told its jobs yet.
     fn idle(concurrency: usize, rate: f64) -> Self {
-        let clock: SharedClock = Arc::new(TokioClock::starting_at(UnixTime::from_millis(1_755_000_000_000)));
+        let clock = TokioClock::starting_at(UnixTime::from_millis(1_755_000_000_000));
+        Self::with_clock(Arc::new(clock), concurrency, rate)
+    }
+
+    fn with_clock(clock: SharedClock, concurrency: usize, rate: f64) -> Self {
         let own = OwnMetrics::new(&clock).unwrap();
         let store = Store::new(clock.now());
         let fake = Arc::new(Fake {
@@ -538,4 +542,79 @@ async fn a_job_whose_answer_takes_long_is_asked_less_often() {
     let polls = bench.fake.polls_of("huge");
     assert!((8..=11).contains(&polls.len()), "a tenth of its time: {polls:?}");
     assert!(bench.fake.polls_of("a").len() >= 39);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_leaves_and_comes_back_while_it_is_asked_is_asked_anew() {
+    let bench = Bench::idle(16, 50.0);
+    bench.fake.script("slow", Script::Slow(Duration::from_secs(8)));
+    bench.fake.script("fails", Script::Recovers(PollFailure::ServerError, 1));
+    bench.change(&["slow", "fails"], &[]).await;
+    sleep(Duration::from_millis(200)).await;
+    bench.change(&[], &["slow", "fails"]).await;
+    bench.fake.under_way.lock().unwrap().clear();
+    sleep(Duration::from_millis(100)).await;
+    bench.change(&["slow", "fails"], &[]).await;
+    sleep(Duration::from_millis(7900)).await;
+    assert!(bench.store.job(&id("slow")).unwrap().observed.is_none(), "the old answer is not the new poll's");
+    sleep(Duration::from_millis(200)).await;
+    assert!(bench.store.job(&id("slow")).unwrap().observed.is_some());
+    assert_eq!(bench.fake.polls_of("fails").len(), 2, "nor does the old poll ask again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_ends_although_the_job_that_asked_about_it_leaves() {
+    let bench = Bench::idle(16, 500.0);
+    *bench.fake.default.lock().unwrap() = Script::Fails(PollFailure::Timeout);
+    let names = names(20);
+    bench.change(&names.iter().map(String::as_str).collect::<Vec<_>>(), &[]).await;
+    sleep(Duration::from_secs(3)).await;
+    *bench.fake.latency.lock().unwrap() = Duration::from_secs(20);
+    *bench.fake.default.lock().unwrap() = Script::Status("PROCESSING");
+    let asked = bench.fake.count();
+    while bench.fake.count() == asked {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let probe = bench.fake.asked.lock().unwrap().last().unwrap().0.clone();
+    bench.change(&[], &[probe.as_str()]).await;
+    bench.fake.under_way.lock().unwrap().clear();
+    *bench.fake.latency.lock().unwrap() = Duration::ZERO;
+    sleep(Duration::from_secs(90)).await;
+    let unread =
+        names.iter().filter(|name| bench.store.job(&id(name)).is_some_and(|job| !job.poll_success()));
+    assert_eq!(unread.count(), 0);
+}
+
+/// A system clock that is set forth by an hour and back by two in turn, whenever somebody looks.
+#[derive(Debug, Default)]
+struct JumpingClock(std::sync::atomic::AtomicI64);
+
+impl crate::clock::Clock for JumpingClock {
+    fn now(&self) -> UnixTime {
+        let look = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let hours = if look % 2 == 0 { look } else { -2 * look };
+        UnixTime::from_millis(1_755_000_000_000 + hours * 3_600_000)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_system_clock_that_jumps_changes_no_interval() {
+    let bench = Bench::with_clock(Arc::new(JumpingClock::default()), 16, 50.0);
+    bench.fake.script("gone", Script::Fails(PollFailure::NotFound));
+    bench.fake.script("throttled", Script::Throttles(Duration::from_secs(2)));
+    bench.change(&["a", "b", "gone"], &[]).await;
+    sleep(Duration::from_secs(299)).await;
+    for name in ["a", "b"] {
+        let polls = bench.fake.polls_of(name);
+        assert!((10..=11).contains(&polls.len()), "{polls:?}");
+        assert!(polls[1..].windows(2).all(|pair| (pair[1] - pair[0] - 30.0).abs() < 0.1), "{polls:?}");
+    }
+    assert_eq!((bench.own.poll.cycles.get(), bench.own.poll.overruns.get()), (9, 0));
+    bench.change(&["throttled"], &[]).await;
+    sleep(Duration::from_secs(1)).await;
+    let during = bench.fake.count();
+    sleep(Duration::from_millis(900)).await;
+    assert_eq!(bench.fake.count(), during, "the pause holds");
+    sleep(Duration::from_secs(60)).await;
+    assert!(bench.fake.count() > during + 2, "and ends");
 }

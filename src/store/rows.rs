@@ -27,18 +27,23 @@ const DEPARTED: usize = 100_000;
 pub(super) struct RowCounters {
     totals: RowTotals,
     marks: HashMap<JobId, Mark>,
-    departed: HashMap<JobId, RowTotals>,
+    departed: HashMap<JobId, Mark>,
     /// In the order in which they left; may hold ids that have come back.
     departures: VecDeque<JobId>,
 }
 
+/// What a job's counts are compared with.
 #[derive(Debug)]
-enum Mark {
-    /// No counts were seen yet.
-    Unseen(CountFrom),
-    /// The most that was seen.
-    At(RowTotals),
+struct Mark {
+    /// From where they count as long as nothing was seen.
+    count_from: CountFrom,
+    successful: Seen,
+    failed: Seen,
 }
+
+/// The most that one count ever showed; nothing before it first showed a number that can be counted: a job whose
+/// first answer says -1 has its place yet to show.
+type Seen = Option<u64>;
 
 impl RowCounters {
     /// The sums.
@@ -48,14 +53,15 @@ impl RowCounters {
 
     /// A job joins.
     pub(super) fn join(&mut self, id: &JobId, count_from: CountFrom) {
-        let mark = self.departed.remove(id).map_or(Mark::Unseen(count_from), Mark::At);
+        let unseen = Mark { count_from, successful: None, failed: None };
+        let mark = self.departed.remove(id).unwrap_or(unseen);
         self.marks.insert(id.clone(), mark);
     }
 
     /// A job leaves; its mark is kept for its return.
     pub(super) fn leave(&mut self, id: &JobId) {
-        if let Some(Mark::At(seen)) = self.marks.remove(id) {
-            self.departed.insert(id.clone(), seen);
+        if let Some(mark) = self.marks.remove(id).filter(Mark::was_seen) {
+            self.departed.insert(id.clone(), mark);
             self.departures.push_back(id.clone());
             while self.departures.len() > DEPARTED {
                 if let Some(oldest) = self.departures.pop_front() {
@@ -72,25 +78,30 @@ impl RowCounters {
         let (Some(mark), Some(progress)) = (self.marks.get_mut(id), observed.progress) else {
             return RowTotals::default();
         };
-        let seen = match mark {
-            Mark::At(seen) => *seen,
-            Mark::Unseen(CountFrom::Zero) if observed.completed_at.is_none_or(|ended| ended >= began) => {
-                RowTotals::default()
-            }
-            Mark::Unseen(CountFrom::Zero | CountFrom::FirstReading) => RowTotals {
-                successful: countable(progress.successful).unwrap_or_default(),
-                failed: countable(progress.failed).unwrap_or_default(),
-            },
+        // One that ended before the process began was counted then, by whoever watched it.
+        let is_old = observed.completed_at.is_some_and(|ended| ended < began);
+        let start = if mark.count_from == CountFrom::Zero && !is_old { Some(0) } else { None };
+        let added = RowTotals {
+            successful: raise(&mut mark.successful, progress.successful, start),
+            failed: raise(&mut mark.failed, progress.failed, start),
         };
-        let most = RowTotals {
-            successful: countable(progress.successful).unwrap_or_default().max(seen.successful),
-            failed: countable(progress.failed).unwrap_or_default().max(seen.failed),
-        };
-        *mark = Mark::At(most);
-        let added =
-            RowTotals { successful: most.successful - seen.successful, failed: most.failed - seen.failed };
         self.totals.successful = self.totals.successful.saturating_add(added.successful);
         self.totals.failed = self.totals.failed.saturating_add(added.failed);
         added
     }
+}
+
+impl Mark {
+    const fn was_seen(&self) -> bool {
+        self.successful.is_some() || self.failed.is_some()
+    }
+}
+
+/// Takes in a count, and tells how far it exceeds all before; the first one is compared with `start`, or if that is
+/// nothing with itself.
+fn raise(seen: &mut Seen, count: f64, start: Option<u64>) -> u64 {
+    let Some(count) = countable(count) else { return 0 };
+    let before = seen.or(start).unwrap_or(count);
+    *seen = Some(count.max(before));
+    count.saturating_sub(before)
 }

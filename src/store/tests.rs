@@ -185,6 +185,15 @@ fn jobs_that_join_later_count_from_0_unless_they_ended_before_the_start() {
 }
 
 #[test]
+fn a_first_count_that_can_not_be_counted_leaves_the_start_to_the_next_one() {
+    let store = store(&["a"]);
+    for (failed, total) in [(-1.0, 0), (1e30, 0), (0.5, 0), (500.0, 0), (507.0, 7)] {
+        read(&store, "a", reading("PROCESSING", 1000.0, 10.0, failed), 1);
+        assert_eq!(store.summary().rows, RowTotals { successful: 0, failed: total }, "after {failed}");
+    }
+}
+
+#[test]
 fn a_count_that_falls_and_rises_again_adds_nothing() {
     let store = store(&["a"]);
     for (failed, total) in [(500.0, 0), (498.0, 0), (500.0, 0), (501.0, 1)] {

@@ -13,6 +13,8 @@ pub(super) struct Utf8Pieces {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NotUtf8 {
     pub(super) at: usize,
+    /// And so many bytes of the pieces before, where a character had begun.
+    pub(super) begun: usize,
 }
 
 impl Utf8Pieces {
@@ -34,7 +36,7 @@ impl Utf8Pieces {
                     self.waiting_length = 0;
                 }
                 Err(error) if error.error_len().is_none() => {}
-                Err(_) => return Err(NotUtf8 { at: used - 1 }),
+                Err(_) => return Err(NotUtf8 { at: 0, begun: self.waiting_length.saturating_sub(used) }),
             }
         }
         let rest = piece.get(used..).unwrap_or_default();
@@ -49,9 +51,9 @@ impl Utf8Pieces {
                 // Checked a second time, once a piece: cheaper than any bookkeeping.
                 std::str::from_utf8(whole)
                     .map(|text| (first, text))
-                    .map_err(|error| NotUtf8 { at: used + error.valid_up_to() })
+                    .map_err(|error| NotUtf8 { at: used + error.valid_up_to(), begun: 0 })
             }
-            Err(error) => Err(NotUtf8 { at: used + error.valid_up_to() }),
+            Err(error) => Err(NotUtf8 { at: used + error.valid_up_to(), begun: 0 }),
         }
     }
 
@@ -83,10 +85,10 @@ mod tests {
 
     #[test]
     fn wrong_bytes_are_told_with_their_place() {
-        assert_eq!(Utf8Pieces::default().take(b"ab\xffc"), Err(NotUtf8 { at: 2 }));
+        assert_eq!(Utf8Pieces::default().take(b"ab\xffc"), Err(NotUtf8 { at: 2, begun: 0 }));
         let mut pieces = Utf8Pieces::default();
         assert_eq!(pieces.take(b"ab\xe2\x82"), Ok((None, "ab")));
         assert!(!pieces.is_whole());
-        assert_eq!(pieces.take(b"x"), Err(NotUtf8 { at: 0 }));
+        assert_eq!(pieces.take(b"x"), Err(NotUtf8 { at: 0, begun: 2 }), "where the character began");
     }
 }

@@ -192,6 +192,11 @@ impl Exporter {
         kill_process(id.expect("it runs"), signal).expect("signalled");
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// Waits for its end.
     pub async fn ended(&mut self) -> ExitStatus {
         tokio::time::timeout(super::PATIENCE, self.child.wait())
