@@ -10,11 +10,11 @@ pub mod signals;
 use crate::app::reload::{ConfigSource, Reloader};
 use crate::catalog::Catalog;
 use crate::clock::SharedClock;
-use crate::config::WebOptions;
 use crate::config::error::{Fault, Faults};
 use crate::config::reload::Loaded;
+use crate::config::{Config, WebOptions};
 use crate::exposition::Exposition;
-use crate::grid::client::{GridClient, GridClientError};
+use crate::grid::client::GridClient;
 use crate::poller::{ClockHandle, Poller, Setup, Surroundings};
 use crate::store::Store;
 use crate::telemetry::own::{OwnMetrics, build};
@@ -37,7 +37,7 @@ pub enum AppError {
     Config(#[from] Faults),
     /// The Grid client can't be built: a certificate or a secret file.
     #[error("{0}")]
-    Client(#[from] GridClientError),
+    Client(String),
     /// A listening socket can't be had.
     #[error("{0}")]
     Listen(#[from] ListenError),
@@ -69,7 +69,7 @@ impl Exporter {
     ) -> Result<Self, AppError> {
         let Loaded { config, warnings, fingerprint } = source.load()?;
         let own = OwnMetrics::new(&clock)?;
-        let client = GridClient::new(&config.grid, own.api.clone(), Arc::clone(&clock))?;
+        let client = new_client(&config, &own, &clock).map_err(AppError::Client)?;
         let listeners = bind(&options).await?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         log_warnings(&warnings);
@@ -87,7 +87,11 @@ impl Exporter {
             poll: config.poll,
             error_codes_per_job: config.limits.error_codes_per_job,
         };
-        let (poller, handle) = Poller::new(setup, surroundings);
+        let (mut poller, handle) = Poller::new(setup, surroundings);
+        // Before anything listens: a scrape shows all jobs from the first moment, polled or not.
+        let mut catalog = Catalog::default();
+        poller.begin_with(catalog.replace(&config.jobs));
+        exposition.refresh();
         own.reload.loaded(clock.now());
         let (reload, requests) = mpsc::channel(4);
         let web = Arc::new(Web {
@@ -110,10 +114,9 @@ impl Exporter {
             requests,
             poller: handle,
             exposition,
-            catalog: Catalog::default(),
+            catalog,
             own,
             clock,
-            first_jobs: config.jobs,
             fingerprint: fingerprint.filter(|_| auto_reload),
         };
         Ok(Self { listeners, addresses, web, poller, reloader, reload })
@@ -134,7 +137,7 @@ impl Exporter {
     /// Runs until `shutdown`, then answers what is under way and returns.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), AppError> {
         for address in &self.addresses {
-            info!(%address, "listening on http://{address}{}", self.web.link("/"));
+            info!(%address, "listening on http://{address}{}/", self.web.options.route_prefix);
         }
         let mut tasks = JoinSet::new();
         let poller = self.poller.run(shutdown.child_token());
@@ -187,6 +190,12 @@ async fn bind(options: &WebOptions) -> Result<Vec<TcpListener>, ListenError> {
         listeners.extend(listen::bind(address).await?);
     }
     Ok(listeners)
+}
+
+/// A client for this configuration, or why there is none, with the place in the file.
+fn new_client(config: &Config, own: &OwnMetrics, clock: &SharedClock) -> Result<GridClient, String> {
+    GridClient::new(&config.grid, own.api.clone(), Arc::clone(clock))
+        .map_err(|error| config.places.locate(&error.to_string()))
 }
 
 fn log_warnings(warnings: &[Fault]) {

@@ -3,7 +3,7 @@
 //! All of it is loaded and checked before anything changes; if it is refused, the one before runs on, each fault is
 //! a line in the log, and a metric shows it. A reload is done when its set of jobs shows on `/metrics`.
 
-use crate::app::log_warnings;
+use crate::app::{log_warnings, new_client};
 use crate::catalog::Catalog;
 use crate::clock::SharedClock;
 use crate::config::error::Faults;
@@ -54,17 +54,13 @@ pub(super) struct Reloader {
     pub(super) catalog: Catalog,
     pub(super) own: OwnMetrics,
     pub(super) clock: SharedClock,
-    /// The jobs of the configuration that the exporter started with.
-    pub(super) first_jobs: Vec<JobSpec>,
     /// The file's state when it was last loaded; nothing if its changes are not followed.
     pub(super) fingerprint: Option<ConfigFingerprint>,
 }
 
 impl Reloader {
-    /// Hands out the first set of jobs, then reloads until `shutdown`.
+    /// Reloads until `shutdown`.
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
-        let jobs = std::mem::take(&mut self.first_jobs);
-        self.watch(&jobs).await;
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -118,8 +114,7 @@ impl Reloader {
         let loaded = tokio::task::spawn_blocking(move || source.load()).await;
         let loaded = loaded.map_err(|error| format!("the configuration could not be read: {error}"))?;
         let Loaded { config, warnings, .. } = loaded.map_err(|faults| faults.to_string())?;
-        let client = GridClient::new(&config.grid, self.own.api.clone(), Arc::clone(&self.clock))
-            .map_err(|error| error.to_string())?;
+        let client = new_client(&config, &self.own, &self.clock)?;
         log_warnings(&warnings);
         Ok((config, client))
     }

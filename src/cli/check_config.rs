@@ -3,23 +3,40 @@
 //! It reads exactly as `serve` does, environment included, but only mentions missing credentials and jobs: where it
 //! runs (a pipeline, say) the variables of the production machine are not set.
 
+use crate::clock::{SharedClock, SystemClock};
 use crate::config::reload;
 use crate::config::values::show_duration;
 use crate::config::{CredentialSource, Draft, Inputs, JobSource, JobSpec};
+use crate::grid::client::GridClient;
+use crate::telemetry::own::OwnMetrics;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Prints the summary on standard output, or the faults on standard error with exit code 1.
 pub(super) fn main(inputs: &Inputs) -> ExitCode {
     match reload::draft(inputs) {
         Ok(draft) => {
+            if let Err(fault) = try_client(&draft) {
+                return super::refuse(&fault);
+            }
             let _unread = std::io::stdout().lock().write_all(summary(&draft).as_bytes());
             ExitCode::SUCCESS
         }
         Err(faults) => super::refuse_faults(&faults),
     }
+}
+
+/// Builds the Grid client as `serve` would: certificates and secret files show only then whether they can be used.
+/// Nothing is sent.
+fn try_client(draft: &Draft) -> Result<(), String> {
+    let clock: SharedClock = Arc::new(SystemClock);
+    let own = OwnMetrics::new(&clock).map_err(|error| error.to_string())?;
+    GridClient::new(&draft.grid_for_trial(), own.api, clock)
+        .map(|_client| ())
+        .map_err(|error| draft.places.locate(&error.to_string()))
 }
 
 /// What was read, a line for each matter; where credentials come from and not what they are.

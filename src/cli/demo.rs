@@ -6,14 +6,14 @@
 mod grafana;
 mod prometheus;
 
-use super::serve::{StartError, block_on, run};
+use super::serve::{StartError, block_on, listen_for_signals, run};
 use super::{DemoArgs, refuse};
 use crate::app::Exporter;
 use crate::app::reload::ConfigSource;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::reload::Loaded;
 use crate::config::{
-    Config, CredentialSource, Faults, GridConfig, JobSource, JobSpec, Limits, PollConfig, TlsConfig,
+    Config, CredentialSource, Faults, GridConfig, JobSource, JobSpec, Limits, Places, PollConfig, TlsConfig,
     WebOptions,
 };
 use crate::job::LabelName;
@@ -65,6 +65,7 @@ async fn demonstrate(args: DemoArgs, simulator: Simulator, clock: SharedClock) -
     let source = DemoSource::new(&simulator.handle(), address).map_err(StartError::Other)?;
     let source = Arc::new(source);
     let web = args.web.clone();
+    let signals = listen_for_signals()?;
     let exporter = Exporter::start(Arc::<DemoSource>::clone(&source), args.web, false, clock).await?;
     let shown = Shown::new(&web, exporter.addresses());
     let mut prometheus = if args.prometheus { Some(start_prometheus(&shown).await?) } else { None };
@@ -82,7 +83,8 @@ async fn demonstrate(args: DemoArgs, simulator: Simulator, clock: SharedClock) -
 
     let shutdown = CancellationToken::new();
     let following = follow(source, exporter.reload_requests());
-    let simulating = simulator.serve(listener, shutdown.child_token());
+    // It ends with this function, after the exporter: stopped by the same token, it might end first and look broken.
+    let simulating = simulator.serve(listener, CancellationToken::new());
     let scraping = async {
         match &mut prometheus {
             Some(prometheus) => prometheus.ended().await,
@@ -90,7 +92,7 @@ async fn demonstrate(args: DemoArgs, simulator: Simulator, clock: SharedClock) -
         }
     };
     tokio::select! {
-        result = run(exporter, shutdown.clone()) => result,
+        result = run(exporter, signals, shutdown) => result,
         () = following => Ok(()),
         () = simulating => Err(StartError::Other("the simulated API ended unexpectedly".to_owned())),
         why = scraping => Err(StartError::Other(why)),
@@ -241,6 +243,7 @@ impl ConfigSource for DemoSource {
             limits: Limits { jobs: 100_000, error_codes_per_job: 20 },
             jobs: self.jobs(),
             retention: Duration::from_secs(24 * 3600),
+            places: Places::default(),
         };
         Ok(Loaded { config, warnings: Vec::new(), fingerprint: None })
     }

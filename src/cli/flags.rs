@@ -149,6 +149,6 @@ pub(super) enum Level {
     Warn,
     /// Starts, reloads, jobs that change their status
     Info,
-    /// Each poll; may hold personal data of the imported rows
+    /// First readings of jobs and connections that break; may hold personal data
     Debug,
 }

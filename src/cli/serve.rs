@@ -7,16 +7,21 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::telemetry::log;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// What still runs when a command has ended (a name being resolved, a file that hangs) gets so long, then is left.
+const LEAVE_AFTER: Duration = Duration::from_secs(1);
 
 /// Runs the exporter; exit code 0 after a stop by signal, 1 if it did not start or broke off.
 pub(super) fn main(args: ServeArgs) -> ExitCode {
     log::init(args.log.level, args.log.format);
     block_on(async {
+        let signals = listen_for_signals()?;
         let clock: SharedClock = Arc::new(SystemClock);
         let exporter =
             Exporter::start(Arc::new(args.inputs), args.web, args.enable_auto_reload, clock).await?;
-        run(exporter, CancellationToken::new()).await
+        run(exporter, signals, CancellationToken::new()).await
     })
 }
 
@@ -26,7 +31,10 @@ pub(super) fn block_on(command: impl Future<Output = Result<(), StartError>>) ->
         Ok(runtime) => runtime,
         Err(error) => return refuse(&format!("the runtime can't be started: {error}")),
     };
-    match runtime.block_on(command) {
+    let result = runtime.block_on(command);
+    // Dropping the runtime would wait for blocking calls, which may hang for ever.
+    runtime.shutdown_timeout(LEAVE_AFTER);
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => refuse(&error.to_string()),
     }
@@ -43,9 +51,17 @@ pub(super) enum StartError {
     Other(String),
 }
 
+/// Listens for signals from now on; called before anything else, so that none is lost and none kills the start.
+pub(super) fn listen_for_signals() -> Result<Signals, StartError> {
+    Signals::listen().map_err(StartError::Signals)
+}
+
 /// Runs an exporter until a signal, or `shutdown`, stops it.
-pub(super) async fn run(exporter: Exporter, shutdown: CancellationToken) -> Result<(), StartError> {
-    let signals = Signals::listen().map_err(StartError::Signals)?;
+pub(super) async fn run(
+    exporter: Exporter,
+    signals: Signals,
+    shutdown: CancellationToken,
+) -> Result<(), StartError> {
     let obey = signals.obey(exporter.reload_requests(), shutdown.clone());
     let running = exporter.run(shutdown);
     tokio::pin!(obey, running);

@@ -5,8 +5,9 @@
 
 use super::environment::{self, Environment};
 use super::error::{Fault, Faults, shown_path};
-use super::file::{self, FileConfig, FileCredential};
+use super::file::{self, FileConfig, FileCredential, GridSection};
 use super::jobs::FileJob;
+use super::places::Places;
 use super::section::Findings;
 use super::{Config, CredentialSource, GridConfig, JobSource, JobSpec, PollConfig, source, urls};
 use crate::job::{JobId, Labels};
@@ -46,6 +47,8 @@ pub struct Draft {
     pub jobs: Vec<JobSpec>,
     /// What is allowed and unwise.
     pub warnings: Vec<Fault>,
+    /// Where the keys under `grid` stand.
+    pub places: Places,
 }
 
 /// Merges what the file says (or the defaults) with flags and environment; or gives all faults found so far.
@@ -69,7 +72,7 @@ pub(super) fn merge(mut findings: Findings, mut file: FileConfig, inputs: &Input
     match base_url {
         Ok(base_url) => {
             warn_if_plain(&mut findings, &base_url, &base_url_origin, line);
-            let Findings { faults, warnings, .. } = findings;
+            let Findings { faults, warnings, places, .. } = findings;
             faults.unless_empty(Draft {
                 file,
                 base_url,
@@ -78,6 +81,7 @@ pub(super) fn merge(mut findings: Findings, mut file: FileConfig, inputs: &Input
                 client_secret,
                 jobs,
                 warnings,
+                places,
             })
         }
         Err(message) => {
@@ -242,23 +246,47 @@ impl Draft {
         };
         let FileConfig { grid, poll, limits, retention, .. } = self.file;
         faults.unless_empty(Config {
-            grid: GridConfig {
-                base_url: self.base_url,
-                client_id,
-                client_secret,
-                connect_timeout: grid.connect_timeout,
-                timeout: grid.timeout,
-                read_idle_timeout: grid.read_idle_timeout,
-                max_duration: grid.max_duration,
-                max_response_bytes: grid.max_response_bytes,
-                tls: grid.tls,
-                proxy_url: grid.proxy_url,
-            },
+            grid: grid_config(&grid, self.base_url, client_id, client_secret),
             poll,
             limits,
             jobs: self.jobs,
             retention,
+            places: self.places,
         })
+    }
+
+    /// How to reach the API, with a stand-in for credentials that nothing names: for trying whether certificates
+    /// and secret files can be used.
+    #[must_use]
+    pub fn grid_for_trial(&self) -> GridConfig {
+        let or_stand_in = |source: &Option<CredentialSource>| {
+            source.clone().unwrap_or_else(|| CredentialSource::Value {
+                value: Secret::new("none".to_owned()),
+                origin: "nothing".to_owned(),
+            })
+        };
+        let (client_id, client_secret) = (or_stand_in(&self.client_id), or_stand_in(&self.client_secret));
+        grid_config(&self.file.grid, self.base_url.clone(), client_id, client_secret)
+    }
+}
+
+fn grid_config(
+    grid: &GridSection,
+    base_url: Url,
+    client_id: CredentialSource,
+    client_secret: CredentialSource,
+) -> GridConfig {
+    GridConfig {
+        base_url,
+        client_id,
+        client_secret,
+        connect_timeout: grid.connect_timeout,
+        timeout: grid.timeout,
+        read_idle_timeout: grid.read_idle_timeout,
+        max_duration: grid.max_duration,
+        max_response_bytes: grid.max_response_bytes,
+        tls: grid.tls.clone(),
+        proxy_url: grid.proxy_url.clone(),
     }
 }
 

@@ -10,6 +10,7 @@ mod file;
 mod jobs;
 pub mod keys;
 pub mod merge;
+mod places;
 pub mod reload;
 mod section;
 mod source;
@@ -20,6 +21,7 @@ mod yaml;
 pub use environment::Environment;
 pub use error::{Fault, Faults};
 pub use merge::{Draft, Inputs};
+pub use places::Places;
 pub use reload::{ConfigFingerprint, Loaded};
 
 use crate::job::{JobId, Labels};
@@ -42,6 +44,8 @@ pub struct Config {
     pub jobs: Vec<JobSpec>,
     /// How long an ended job that no configuration names stays published.
     pub retention: Duration,
+    /// Where the keys under `grid` stand in the file.
+    pub places: Places,
 }
 
 /// How to reach the Grid API (`grid:`).

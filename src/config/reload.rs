@@ -6,6 +6,7 @@
 
 use super::error::{Fault, Faults, shown_path};
 use super::merge::{self, Draft, Inputs};
+use super::places::Places;
 use super::section::Findings;
 use super::{Config, file, source, yaml};
 use std::os::unix::fs::MetadataExt;
@@ -53,8 +54,10 @@ fn draft_of_file(path: &Path, inputs: &Inputs) -> Result<Draft, Faults> {
 }
 
 fn findings(path: &Path) -> Findings {
+    let file: Arc<str> = shown_path(path).into();
     Findings {
-        file: shown_path(path).into(),
+        places: Places::new(Arc::clone(&file)),
+        file,
         folder: path.parent().unwrap_or(Path::new("")).to_owned(),
         faults: Faults::default(),
         warnings: Vec::new(),

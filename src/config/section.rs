@@ -6,6 +6,7 @@
 
 use super::error::{Fault, Faults, quoted};
 use super::keys::{self, Bounded, LATER_KEYS};
+use super::places::Places;
 use super::values;
 use super::yaml::{Entry, Node, Value};
 use std::collections::HashMap;
@@ -23,6 +24,8 @@ pub(super) struct Findings {
     pub(super) folder: PathBuf,
     pub(super) faults: Faults,
     pub(super) warnings: Vec<Fault>,
+    /// Where the single values under `grid` stand.
+    pub(super) places: Places,
 }
 
 impl Findings {
@@ -125,7 +128,13 @@ impl<'d> Section<'d> {
             }
         };
         match outcome {
-            Ok(value) => Some((value, entry.line())),
+            Ok(value) => {
+                let path = self.path_of(key).to_string();
+                if path.starts_with("grid.") {
+                    findings.places.note(path, entry.line());
+                }
+                Some((value, entry.line()))
+            }
             Err(message) => {
                 findings.fault(entry.line(), self.path_of(key), message);
                 None

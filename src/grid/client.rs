@@ -100,12 +100,19 @@ struct Outcome {
     status_code: Option<u16>,
     advice: Advice,
     validators: Option<Validators>,
+    transfer: Duration,
 }
 
 impl Outcome {
     /// No answer came.
     fn unanswered(error: ApiError) -> Self {
-        Self { result: Err(error), status_code: None, advice: Advice::default(), validators: None }
+        Self {
+            result: Err(error),
+            status_code: None,
+            advice: Advice::default(),
+            validators: None,
+            transfer: Duration::ZERO,
+        }
     }
 }
 
@@ -184,6 +191,7 @@ impl GridClient {
                     return Outcome::unanswered(error);
                 }
             };
+            let head_at = Instant::now();
             let status = response.status();
             let advice = Advice::from_headers(response.headers(), self.clock.now());
             let outcome = |result, validators| Outcome {
@@ -191,6 +199,7 @@ impl GridClient {
                 status_code: Some(status.as_u16()),
                 advice,
                 validators,
+                transfer: head_at.elapsed(),
             };
             let ended = match status.as_u16() {
                 200 => {
@@ -269,15 +278,14 @@ impl GridClient {
 
 impl ReadJob for GridClient {
     async fn read(&self, query: JobQuery) -> Answer {
-        let started = Instant::now();
-        let deadline = self.body.deadline(started);
+        let deadline = self.body.deadline(Instant::now());
         let outcome = self.ask(query, deadline).await;
         Answer {
             outcome: outcome.result,
             status_code: outcome.status_code,
             advice: outcome.advice,
             validators: outcome.validators,
-            duration: started.elapsed(),
+            transfer: outcome.transfer,
         }
     }
 

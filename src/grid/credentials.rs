@@ -10,7 +10,7 @@ use crate::secret::Secret;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::watch;
@@ -19,6 +19,9 @@ use zeroize::Zeroizing;
 
 /// Files are read at most this often.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A poll waits so long for the files to be read, then goes on with the old credentials.
+const READ_PATIENCE: Duration = Duration::from_millis(250);
 
 /// A larger file holds no credential.
 const MAX_FILE_LENGTH: u64 = 65_536;
@@ -74,6 +77,12 @@ pub(super) struct Basic {
 /// The present credentials.
 #[derive(Debug)]
 pub(super) struct Credentials {
+    sources: Arc<Sources>,
+}
+
+/// Shared with the thread that reads the files.
+#[derive(Debug)]
+struct Sources {
     id: CredentialSource,
     secret: CredentialSource,
     state: Mutex<State>,
@@ -84,33 +93,38 @@ pub(super) struct Credentials {
 struct State {
     basic: Basic,
     checked: Instant,
-    /// True from the warning about an unreadable file until it is readable again.
+    /// True while a thread reads the files: at most one does, however long it hangs.
+    is_reading: bool,
+    /// True from the warning about a file that can't be read until it can be again.
     is_warned: bool,
 }
 
 impl Credentials {
     /// Reads them for the first time.
     pub(super) fn load(id: &CredentialSource, secret: &CredentialSource) -> Result<Self, CredentialError> {
-        let state = State { basic: read_both(id, secret)?, checked: Instant::now(), is_warned: false };
-        Ok(Self {
+        let basic = read_both(id, secret)?;
+        let state = State { basic, checked: Instant::now(), is_reading: false, is_warned: false };
+        let sources = Sources {
             id: id.clone(),
             secret: secret.clone(),
             state: Mutex::new(state),
             generation: watch::Sender::new(0),
-        })
+        };
+        Ok(Self { sources: Arc::new(sources) })
     }
 
-    /// The credentials as they are now. Reads the files if that was not done within the last second.
+    /// The credentials as they are now. Reads the files if that was not done within the last second; if that takes
+    /// longer than a moment, the old ones are used meanwhile.
     pub(super) async fn current(&self) -> Basic {
-        if self.are_in_files() && self.is_due() {
+        if self.are_in_files() {
             self.check().await;
         }
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).basic.clone()
+        self.sources.lock().basic.clone()
     }
 
     /// A number that grows with each change.
     pub(super) fn generation(&self) -> watch::Receiver<u64> {
-        self.generation.subscribe()
+        self.sources.generation.subscribe()
     }
 
     /// Looks at the files once a second, for ever.
@@ -120,33 +134,52 @@ impl Credentials {
         }
         loop {
             tokio::time::sleep(CHECK_INTERVAL).await;
-            if self.is_due() {
-                self.check().await;
-            }
+            self.check().await;
         }
     }
 
     fn are_in_files(&self) -> bool {
-        [&self.id, &self.secret].into_iter().any(|source| matches!(source, CredentialSource::File(_)))
+        [&self.sources.id, &self.sources.secret]
+            .into_iter()
+            .any(|source| matches!(source, CredentialSource::File(_)))
     }
 
-    /// True once a second; whoever gets it reads the files.
-    fn is_due(&self) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = state.checked.elapsed() >= CHECK_INTERVAL;
-        if is_due {
-            state.checked = Instant::now();
+    /// Reads the files, once a second, and waits a moment for that.
+    async fn check(&self) {
+        if !self.sources.begin_reading() {
+            return;
         }
-        is_due
+        let sources = Arc::clone(&self.sources);
+        // On a thread that may block: the file may lie on a network that hangs.
+        let reading = tokio::task::spawn_blocking(move || sources.read());
+        if tokio::time::timeout(READ_PATIENCE, reading).await.is_err() {
+            self.sources.warn("the files of the API's credentials can't be read: reading hangs");
+        }
+    }
+}
+
+impl Sources {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True once a second, unless a thread still reads; whoever gets it reads the files.
+    fn begin_reading(&self) -> bool {
+        let mut state = self.lock();
+        let begins = !state.is_reading && state.checked.elapsed() >= CHECK_INTERVAL;
+        if begins {
+            state.checked = Instant::now();
+            state.is_reading = true;
+        }
+        begins
     }
 
     /// Reads the files. What can't be read keeps its old value: a secret is often replaced by removing the file
     /// first.
-    async fn check(&self) {
-        let (id, secret) = (self.id.clone(), self.secret.clone());
-        // Off the runtime's threads: the file may lie on a network that hangs.
-        let Ok(read) = tokio::task::spawn_blocking(move || read_both(&id, &secret)).await else { return };
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+    fn read(&self) {
+        let read = read_both(&self.id, &self.secret);
+        let mut state = self.lock();
+        state.is_reading = false;
         match read {
             Ok(basic) => {
                 state.is_warned = false;
@@ -158,10 +191,16 @@ impl Credentials {
                 }
             }
             Err(error) => {
-                if !std::mem::replace(&mut state.is_warned, true) {
-                    tracing::warn!("{error}; until then the old credentials are used");
-                }
+                drop(state);
+                self.warn(&error.to_string());
             }
+        }
+    }
+
+    /// Warns, once until the files can be read again.
+    fn warn(&self, why: &str) {
+        if !std::mem::replace(&mut self.lock().is_warned, true) {
+            tracing::warn!("{why}; until then the old credentials are used");
         }
     }
 }
@@ -253,5 +292,24 @@ mod tests {
         }
         assert_eq!(credentials.current().await.secret.expose(), "new");
         assert_eq!(*credentials.generation().borrow(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_hangs_keeps_no_poll_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let credentials = load(folder.path(), b"old").unwrap();
+        let path = folder.path().join("secret");
+        std::fs::remove_file(&path).unwrap();
+        // A named pipe that nobody writes to: opening it waits for ever.
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        credentials.sources.lock().checked -= CHECK_INTERVAL;
+        for _ in 0..3 {
+            let began = Instant::now();
+            assert_eq!(credentials.current().await.secret.expose(), "old");
+            assert!(began.elapsed() < CHECK_INTERVAL);
+        }
+        assert!(credentials.sources.lock().is_reading, "one thread waits, no second one");
+        // Lets that thread end, so that the test does.
+        std::fs::write(&path, "new").unwrap();
     }
 }

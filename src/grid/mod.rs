@@ -60,8 +60,8 @@ pub struct Answer {
     pub advice: Advice,
     /// What the answer says of its version.
     pub validators: Option<Validators>,
-    /// From sending the request to the end of the answer.
-    pub duration: Duration,
+    /// From the head of the answer to its end: what the transfer of the body took; zero if no head came.
+    pub transfer: Duration,
 }
 
 /// A good answer.

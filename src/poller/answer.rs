@@ -33,7 +33,7 @@ impl<R: ReadJob> Poller<R> {
     pub(super) fn settle(&mut self, asked: Asked, now: Instant) {
         let Asked { id, at, answer, .. } = asked;
         self.note_whether_up(&answer, now);
-        let transfer = if answer.status_code.is_some() { answer.duration } else { Duration::ZERO };
+        let transfer = answer.transfer;
         let outcome = match answer.outcome {
             Ok(Reading::Job(reading)) => {
                 match answer.validators {

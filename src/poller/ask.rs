@@ -147,6 +147,6 @@ fn no_answer_for_a_panic() -> Answer {
         status_code: None,
         advice: Advice::default(),
         validators: None,
-        duration: Duration::ZERO,
+        transfer: Duration::ZERO,
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct Course {
     pub(super) ended: bool,
     /// When it was asked.
     pub(super) asked_at: Instant,
-    /// How long the transfer took; zero if no answer began.
+    /// How long the transfer of the answer's body took, the wait for its head not counted; zero if none came.
     pub(super) transfer: Duration,
 }
 

@@ -183,6 +183,11 @@ impl<R: ReadJob> Poller<R> {
         (poller, Handle { commands, ready: is_ready })
     }
 
+    /// Takes the first set of jobs, before it runs: the store has them from the first moment.
+    pub fn begin_with(&mut self, change: CatalogChange) {
+        self.change_jobs(change);
+    }
+
     /// Polls until `shutdown`; polls under way are dropped then.
     pub async fn run(mut self, shutdown: CancellationToken) {
         let ready_at = Instant::now() + READY_AFTER.min(self.setup.poll.interval * 2);

@@ -3,7 +3,7 @@
 //! A job's change of status is one line with its counts; a job that can't be read is one line when that begins and
 //! one when it ends, not one a poll (and none if it was not even asked, because the whole API fails); a contradiction is one line for each job and kind. Called by `poller` alone.
 
-use crate::job::{Inconsistency, JobId, Status};
+use crate::job::{Inconsistency, JobId, Progress, Status};
 use crate::poller::Surroundings;
 use crate::store::{Applied, JobSnapshot, Outcome};
 use tracing::{debug, info, warn};
@@ -49,9 +49,10 @@ fn log_status(job: &JobSnapshot, applied: &Applied) {
         return;
     }
     let status = observed.status.status();
-    let progress = observed.progress.unwrap_or_default();
-    let (total, processed) = (progress.total, progress.processed);
-    let (successful, failed) = (progress.successful, progress.failed);
+    // Counts that are not known are left out.
+    let count = |count: fn(&Progress) -> f64| observed.progress.as_ref().map(count);
+    let (total, processed) = (count(|progress| progress.total), count(|progress| progress.processed));
+    let (successful, failed) = (count(|progress| progress.successful), count(|progress| progress.failed));
     if let Some(before) = applied.status_before {
         let (status, before) = (status.as_str(), before.as_str());
         info!(job = %job.id, status, before, total, processed, successful, failed, "job {} is {status}", job.id);
@@ -68,15 +69,16 @@ fn log_status(job: &JobSnapshot, applied: &Applied) {
 }
 
 fn log_inconsistency(job: &JobSnapshot, kind: Inconsistency) {
-    let progress = job.observed.as_ref().and_then(|observed| observed.progress).unwrap_or_default();
+    let progress = job.observed.as_ref().and_then(|observed| observed.progress);
     let what = match kind {
         Inconsistency::Counts => "sends counts that can't be true together; they are shown as they came",
         Inconsistency::Fell => "sends a count that fell; it is shown, and adds nothing to the row counters",
         Inconsistency::Status => "sends a status that can't follow the one before",
         Inconsistency::CompletedAt => "sends a time of completion that can't be",
     };
-    let (total, processed) = (progress.total, progress.processed);
-    let (successful, failed) = (progress.successful, progress.failed);
+    let count = |count: fn(&Progress) -> f64| progress.as_ref().map(count);
+    let (total, processed) = (count(|progress| progress.total), count(|progress| progress.processed));
+    let (successful, failed) = (count(|progress| progress.successful), count(|progress| progress.failed));
     let kind = kind.as_str();
     warn!(job = %job.id, kind, total, processed, successful, failed, "job {}: the API {what}", job.id);
 }

@@ -90,7 +90,7 @@ impl ReadJob for Fake {
         if let Script::Throttles(wait) = script {
             answer.advice.retry_after = Some(wait);
         }
-        answer.duration = started.elapsed();
+        answer.transfer = if answer.status_code.is_some() { started.elapsed() } else { Duration::ZERO };
         answer
     }
 
@@ -139,7 +139,7 @@ fn answer(outcome: Result<Reading, PollFailure>) -> Answer {
         Err(_) => None,
     };
     let outcome = outcome.map_err(|reason| ApiError::new(reason, "scripted"));
-    Answer { outcome, status_code, advice: Advice::default(), validators: None, duration: Duration::ZERO }
+    Answer { outcome, status_code, advice: Advice::default(), validators: None, transfer: Duration::ZERO }
 }
 
 fn id(text: &str) -> JobId {

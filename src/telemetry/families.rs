@@ -91,25 +91,28 @@ pub const JOB_ERRORS_TRUNCATED: Family = gauge(
     "1 if the last good poll could not read the list of errors to its end, so that the entries by code are too few.",
 );
 /// First look.
-pub const JOB_FIRST_SEEN: Family =
-    gauge("grid_bulk_job_first_seen_timestamp_seconds", &["jobId"], "When the exporter first read the job.");
+pub const JOB_FIRST_SEEN: Family = gauge(
+    "grid_bulk_job_first_seen_timestamp_seconds",
+    &["jobId"],
+    "When the exporter first read the job; kept while polls fail.",
+);
 /// Since when the status holds.
 pub const JOB_STATUS_SINCE: Family = gauge(
     "grid_bulk_job_status_since_timestamp_seconds",
     &["jobId"],
-    "When the exporter first saw the job in its present status.",
+    "When the exporter first saw the job in its status as of the last good poll.",
 );
 /// The last change.
 pub const JOB_LAST_CHANGE: Family = gauge(
     "grid_bulk_job_last_change_timestamp_seconds",
     &["jobId"],
-    "When the exporter last saw the job's status or counts change.",
+    "When the exporter last saw the job's status or counts change, as of the last good poll.",
 );
 /// The end.
 pub const JOB_COMPLETED: Family = gauge(
     "grid_bulk_job_completed_timestamp_seconds",
     &["jobId"],
-    "When the job ended, as the API says; only for an ended job that says so.",
+    "When the job ended, as the API said at the last good poll; only for an ended job that says so.",
 );
 /// The latest poll.
 pub const JOB_POLL_SUCCESS: Family = gauge(

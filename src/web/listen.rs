@@ -33,7 +33,8 @@ pub enum ListenError {
 fn binding(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "the port is in use by another process; choose another, or stop that one".to_owned()
+            "the port is in use, by another process or another --web.listen-address; choose another"
+                .to_owned()
         }
         io::ErrorKind::PermissionDenied => "not permitted; ports below 1024 need a privilege".to_owned(),
         io::ErrorKind::AddrNotAvailable => "the address is none of this machine's".to_owned(),

@@ -1,7 +1,7 @@
 //! The web server: metrics, status page, JSON API, health.
 //!
 //! Called by `app`. It sends nothing to the Grid API and changes nothing: it reads the exposition and the store, and
-//! asks the app for a reload. `listen` binds addresses, `server` accepts connections and bounds them, `routes` is
+//! asks the app for a reload. `listen` binds addresses, `server` accepts connections and bounds them, `stall` breaks those that don't read, `routes` is
 //! the table of endpoints, `respond` makes responses; each endpoint has a file of its own.
 
 pub mod health;
@@ -12,6 +12,7 @@ pub mod reload;
 pub mod respond;
 pub mod routes;
 pub mod server;
+mod stall;
 pub mod status_page;
 #[cfg(test)]
 mod tests;
@@ -46,9 +47,11 @@ pub struct Web {
 }
 
 impl Web {
-    /// The path below the route prefix as a browser must ask for it.
+    /// A path of ours as a browser must ask for it: below the path of `--web.external-url`, since a proxy may serve
+    /// us under another one than the route prefix; without that flag below the route prefix.
     #[must_use]
     pub fn link(&self, path: &str) -> String {
-        format!("{}{path}", self.options.route_prefix)
+        let external = self.options.external_url.as_ref().map(|url| url.path().trim_end_matches('/'));
+        format!("{}{path}", external.unwrap_or(&self.options.route_prefix))
     }
 }

@@ -94,11 +94,11 @@ pub fn page(html: String) -> Response {
     response
 }
 
-/// 404 in plain words.
+/// 404 in plain words; `start` is where the status page is.
 #[must_use]
-pub fn not_found(path: &str) -> Response {
+pub fn not_found(path: &str, start: &str) -> Response {
     let shown: String = path.chars().take(200).collect();
-    words(StatusCode::NOT_FOUND, &format!("There is nothing at {shown}. See / for what there is."))
+    words(StatusCode::NOT_FOUND, &format!("There is nothing at {shown}. See {start} for what there is."))
 }
 
 /// 405 in plain words, with the methods that are there.

@@ -44,7 +44,7 @@ pub fn table(telemetry_path: &str) -> Vec<Route> {
     [
         (telemetry_path, read, Endpoint::Metrics, "the metrics; the path is that of `--web.telemetry-path`"),
         ("/", read, Endpoint::StatusPage, "a page with all jobs, and links"),
-        ("/style.css", read, Endpoint::Style, "the page's style sheet"),
+        ("/static/style.css", read, Endpoint::Style, "the page's style sheet"),
         ("/-/healthy", read, Endpoint::Healthy, "200 as long as the process lives; never waits for the API"),
         (
             "/-/ready",
@@ -79,13 +79,15 @@ pub async fn answer<B>(web: &Web, request: &Request<B>) -> Response {
 async fn find_and_answer<B>(web: &Web, request: &Request<B>) -> Response {
     let path = request.uri().path();
     let Some(below) = path.strip_prefix(web.options.route_prefix.as_str()) else {
-        return if path == "/" { redirect(&web.link("/")) } else { respond::not_found(path) };
+        return if path == "/" { redirect(&web.link("/")) } else { respond::not_found(path, &web.link("/")) };
     };
     if below.is_empty() {
         return redirect(&web.link("/"));
     }
     let table = table(&web.options.telemetry_path);
-    let Some(route) = table.iter().find(|route| route.path == below) else { return respond::not_found(path) };
+    let Some(route) = table.iter().find(|route| route.path == below) else {
+        return respond::not_found(path, &web.link("/"));
+    };
     if !route.methods.split(", ").any(|method| method == request.method().as_str()) {
         return respond::method_not_allowed(request.method(), route.methods);
     }

@@ -1,8 +1,9 @@
 //! Accepts connections and serves them, within bounds, until it is told to stop. Called by `app`.
 //!
-//! HTTP/1.1 and HTTP/2 without TLS. Connections are bounded in number, a head must come in time, and a stop answers
-//! what is under way before it returns.
+//! HTTP/1.1 and HTTP/2 without TLS. Connections are bounded in number, requests must come and responses be taken in
+//! time, and a stop answers what is under way before it returns.
 
+use crate::web::stall::Stalling;
 use crate::web::{Web, routes};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -10,6 +11,7 @@ use hyper_util::server::conn::auto;
 use prometheus::IntGauge;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -20,7 +22,13 @@ use tracing::{debug, warn};
 /// Connections open at once; more wait in the system's queue.
 const CONNECTIONS: usize = 1024;
 
-/// The time for a request's head, and for an idle connection.
+/// The time for the first request of a connection.
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A response must be taken on within this time.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The time for a later request's head, and for an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The largest head, in bytes.
@@ -78,7 +86,10 @@ async fn serve_connection(
     let open = OpenConnection::new(web.connections.clone());
     // Scrapes are whole responses: waiting to fill a packet only delays their end.
     let _best_effort = stream.set_nodelay(true);
+    // Whether a request came at all.
+    let asked = AtomicBool::new(false);
     let service = service_fn(|request| {
+        asked.store(true, Ordering::Relaxed);
         let web = Arc::clone(&web);
         async move { Ok::<_, Infallible>(routes::answer(&web, &request).await) }
     });
@@ -90,18 +101,19 @@ async fn serve_connection(
         .max_concurrent_streams(64)
         .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
         .keep_alive_interval(HEAD_TIMEOUT);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let io = TokioIo::new(Stalling::new(stream, STALL_TIMEOUT));
+    let connection = builder.serve_connection(io, service);
     tokio::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
+        // hyper's own limits begin only once it knows which version is spoken.
+        () = silence(&asked) => Ok(()),
         () = shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            match tokio::time::timeout(STOP_TIMEOUT, connection).await {
-                Ok(result) => result,
-                Err(_elapsed) => {
-                    warn!(seconds = STOP_TIMEOUT.as_secs(), "a response was still under way and is cut");
-                    Ok(())
-                }
+            if asked.load(Ordering::Relaxed) {
+                end_in_time(connection.as_mut()).await
+            } else {
+                Ok(())
             }
         }
     };
@@ -109,6 +121,23 @@ async fn serve_connection(
         debug!(%error, "a connection ended by a fault");
     }
     drop((open, place));
+}
+
+/// Ends when no request has come in time; else never.
+async fn silence(asked: &AtomicBool) {
+    tokio::time::sleep(FIRST_REQUEST_TIMEOUT).await;
+    if asked.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Lets a connection end what is under way on it, for [`STOP_TIMEOUT`] at most.
+async fn end_in_time<E>(connection: impl Future<Output = Result<(), E>>) -> Result<(), E> {
+    let ended = tokio::time::timeout(STOP_TIMEOUT, connection).await;
+    ended.unwrap_or_else(|_elapsed| {
+        warn!(seconds = STOP_TIMEOUT.as_secs(), "a connection was still in use and is cut");
+        Ok(())
+    })
 }
 
 /// Counts a connection as long as it lives.

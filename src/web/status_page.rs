@@ -64,7 +64,7 @@ fn render(web: &Web, jobs: &[Arc<JobSnapshot>], summary: &Summary, now: UnixTime
         "<link rel=\"stylesheet\" href=\"{}\">\n</head>\n<body>\n<h1>Grid bulk imports</h1>\n\
          <p><small>grid-bulk-exporter {} ({})</small></p>\n<nav><a href=\"{}\">Metrics</a>\
          <a href=\"{}\">Jobs as JSON</a><a href=\"{}\">Health</a><a href=\"{}\">Readiness</a></nav>",
-        link("/style.css"),
+        link("/static/style.css"),
         build::VERSION,
         build::REVISION,
         link(&web.options.telemetry_path),

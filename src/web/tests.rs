@@ -108,7 +108,7 @@ async fn metrics_have_the_exact_content_type_and_length() {
 #[tokio::test]
 async fn head_answers_as_get_without_the_body() {
     let server = Server::start(|_| {}).await;
-    for path in ["/", "/-/healthy", "/api/v1/jobs", "/style.css"] {
+    for path in ["/", "/-/healthy", "/api/v1/jobs", "/static/style.css"] {
         let get = server.get(path).await;
         let head = server.ask("HEAD", path).await;
         let without_date = |text: &str| {
@@ -211,17 +211,21 @@ async fn more_scrapes_than_permitted_get_503() {
 }
 
 #[tokio::test]
-async fn a_stop_answers_what_is_under_way_and_closes_idle_connections() {
+async fn a_stop_closes_idle_and_silent_connections() {
     let server = Server::start(|_| {}).await;
     let mut idle = TcpStream::connect(server.address).await.unwrap();
     idle.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut start = [0; 15];
     idle.read_exact(&mut start).await.unwrap();
     assert_eq!(&start, b"HTTP/1.1 200 OK");
+    let mut silent = TcpStream::connect(server.address).await.unwrap();
+    silent.write_all(b"P").await.unwrap();
     server.shutdown.cancel();
-    let mut rest = Vec::new();
-    let closed = tokio::time::timeout(Duration::from_secs(5), idle.read_to_end(&mut rest)).await;
-    assert!(closed.is_ok(), "an idle connection is closed at once");
+    for connection in [&mut idle, &mut silent] {
+        let mut rest = Vec::new();
+        let closed = tokio::time::timeout(Duration::from_secs(5), connection.read_to_end(&mut rest)).await;
+        assert!(closed.is_ok(), "it is closed at once");
+    }
 }
 
 #[tokio::test]
@@ -232,7 +236,7 @@ async fn a_port_in_use_is_told_in_one_line() {
     assert_eq!(
         error,
         format!(
-            "--web.listen-address {address}: the port is in use by another process; choose another, or stop that one"
+            "--web.listen-address {address}: the port is in use, by another process or another --web.listen-address; choose another"
         )
     );
 }

@@ -106,7 +106,7 @@ async fn a_port_in_use_is_told_and_nothing_starts() {
     let finished = run(&["--job=Job:a", &flag], &CREDENTIALS).await;
     assert_eq!(finished.code, Some(1));
     assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
-    assert!(finished.stderr.contains("the port is in use by another process"), "{finished:?}");
+    assert!(finished.stderr.contains("the port is in use, by another process"), "{finished:?}");
 }
 
 #[tokio::test]
@@ -140,4 +140,22 @@ async fn check_config_says_what_it_read_and_not_the_secret() {
     assert_eq!(finished.code, Some(0), "{finished:?}");
     assert!(finished.stdout.contains('2') && finished.stdout.contains("team"), "{finished:?}");
     assert!(!finished.stdout.contains("hunter2"), "{finished:?}");
+}
+
+#[tokio::test]
+async fn certificates_that_can_not_be_used_are_told_with_their_line_by_check_config_too() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("ca.pem"), "no certificate").unwrap();
+    let yaml =
+        "grid:\n  client_id: me\n  client_secret: x\n  tls_config:\n    ca_file: ca.pem\njobs: [ 'Job:a' ]\n";
+    std::fs::write(folder.path().join("grid.yml"), yaml).unwrap();
+    for arguments in
+        [vec!["check-config", "grid.yml"], vec!["--config.file=grid.yml", "--web.listen-address=127.0.0.1:0"]]
+    {
+        let finished = run_in(&folder, &arguments, &[]).await;
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
+        let expected = "grid.yml:5: grid.tls_config.ca_file: file ";
+        assert!(finished.stderr.starts_with(expected), "{finished:?}");
+    }
 }

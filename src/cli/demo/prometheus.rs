@@ -63,6 +63,8 @@ impl Prometheus {
             .stdout(Stdio::null())
             .stderr(log)
             .kill_on_drop(true)
+            // In a group of its own, so that Ctrl-C stops the demo, and the demo stops it.
+            .process_group(0)
             .spawn();
         let process = process.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => PrometheusError::NotInstalled,

@@ -97,7 +97,17 @@ impl Start {
 
     /// Starts it and waits until it listens.
     pub async fn start(self) -> Exporter {
-        let mut command = binary();
+        self.spawn(binary()).await
+    }
+
+    /// Starts it by another program, which gets these arguments before the exporter's.
+    pub async fn start_by(self, program: &str, arguments: &[&str]) -> Exporter {
+        let mut command = Command::new(program);
+        command.args(arguments).kill_on_drop(true).stdin(Stdio::null());
+        self.spawn(command).await
+    }
+
+    async fn spawn(self, mut command: Command) -> Exporter {
         command.args(&self.command).current_dir(self.folder.path());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");

@@ -1,12 +1,14 @@
 //! The simulated API on a free port of loopback, in the test's own process.
 
 use grid_bulk_exporter::sim::{Scenario, SimHandle, SimOptions, Simulator};
+use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A simulator that ends with the test.
 pub struct Simulated {
     pub handle: SimHandle,
+    pub address: SocketAddr,
     pub base_url: String,
     _stop: DropGuard,
 }
@@ -26,6 +28,6 @@ impl Simulated {
         let handle = simulator.handle();
         let shutdown = stop.clone();
         tokio::spawn(async move { simulator.serve(listener, shutdown).await });
-        Self { base_url: handle.base_url(address), handle, _stop: stop.drop_guard() }
+        Self { base_url: handle.base_url(address), handle, address, _stop: stop.drop_guard() }
     }
 }

@@ -34,10 +34,16 @@ impl Log {
     }
 
     /// Takes the lines of this thread from here on.
-    pub(super) fn listen(&self) -> tracing::subscriber::DefaultGuard {
+    ///
+    /// With a single dispatcher, tracing asks only that of the thread which first reaches a place in the code, and
+    /// a test beside this one, which has none, would switch that place off for all; hence the second one.
+    fn listen(&self) -> (tracing::subscriber::DefaultGuard, tracing::Dispatch) {
+        let second = tracing::Dispatch::new(tracing_subscriber::registry());
         let subscriber =
             tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(self.clone());
-        tracing::subscriber::set_default(subscriber.finish())
+        let guard = tracing::subscriber::set_default(subscriber.finish());
+        tracing::callsite::rebuild_interest_cache();
+        (guard, second)
     }
 }
 
