@@ -156,7 +156,7 @@ fn tell(shown: &Shown, prometheus: Option<SocketAddr>, grafana_files: Option<&Pa
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         format!(
             "\nDashboards and provisioning for Grafana are in {0}; start it with\n\
-             GF_PATHS_PROVISIONING={0}/provisioning\n",
+             GF_PATHS_PROVISIONING='{0}/provisioning'\n",
             folder.display()
         )
     });

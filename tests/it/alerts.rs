@@ -6,6 +6,8 @@ use crate::support::exporter::{Exporter, Start};
 use crate::support::prometheus::Prometheus;
 use crate::support::simulator::Simulated;
 use crate::support::wait_for;
+use grid_bulk_exporter::secret::Secret;
+use grid_bulk_exporter::sim::SimOptions;
 use std::net::SocketAddr;
 use std::path::Path;
 use tempfile::TempDir;
@@ -38,20 +40,29 @@ fn scrape(prometheus: &Prometheus, exporter: &Exporter) {
         .unwrap();
 }
 
-/// The rules from the mixin, with windows and waits of seconds.
-async fn cut_down_rules(folder: &Path) -> std::path::PathBuf {
+/// Windows and waits of seconds.
+const CUT: &str = "
+    JobFailedRowsSpike+: { keep: '1s', window: '12s', bornWindow: '60s' },
+    JobFailedRatioSpike+: { 'for': '2s', keep: '1s', window: '12s' },
+    FailedRowsSpike+: { 'for': '2s', window: '12s' },
+    JobStalled+: { 'for': '1s', keep: '1s', unchangedSeconds: 6 },
+    CredentialsRefused+: { 'for': '2s', window: '60s' },
+    ExporterBlind+: { 'for': '2s', window: '3s' },
+    ExporterDown+: { 'for': '2s' },
+";
+
+/// Waits of seconds, windows as shipped.
+const SOON: &str = "
+    JobFailedRatioSpike+: { 'for': '2s' },
+    FailedRowsSpike+: { 'for': '2s' },
+    JobStalled+: { 'for': '1s' },
+";
+
+/// The rules from the mixin, evaluated each second, with these figures in place of the shipped ones.
+async fn cut_down_rules(folder: &Path, alerts: &str) -> std::path::PathBuf {
     let config = folder.join("cut.jsonnet");
-    std::fs::write(
-        &config,
-        "{ _config+:: { evaluationInterval: '1s', alerts+: {
-            JobFailedRowsSpike+: { keep: '1s', window: '12s', bornWindow: '60s' },
-            JobFailedRatioSpike+: { 'for': '2s', keep: '1s', window: '12s' },
-            FailedRowsSpike+: { 'for': '2s', window: '12s' },
-            JobStalled+: { 'for': '1s', keep: '1s', unchangedSeconds: 6 },
-            ExporterDown+: { 'for': '2s' },
-        } } }",
-    )
-    .unwrap();
+    let text = format!("{{ _config+:: {{ evaluationInterval: '1s', alerts+: {{ {alerts} }} }} }}");
+    std::fs::write(&config, text).unwrap();
     let output = Command::new(format!("{ROOT}/deploy/mixin/generate"))
         .arg("--config")
         .arg(&config)
@@ -62,6 +73,23 @@ async fn cut_down_rules(folder: &Path) -> std::path::PathBuf {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     folder.join("deploy/prometheus")
+}
+
+/// Waits until all rules were evaluated so many more times.
+async fn more_evaluations(prometheus: &Prometheus, more: f64) {
+    let evaluated = || async {
+        let metrics = crate::support::http::get(prometheus.address, "/metrics").await?.text();
+        let lines =
+            metrics.lines().filter(|line| line.starts_with("prometheus_rule_group_iterations_total{"));
+        let counts: Vec<f64> = lines.filter_map(|line| line.rsplit_once(' ')?.1.parse().ok()).collect();
+        counts.into_iter().reduce(f64::min).ok_or_else(|| "no group was evaluated".to_owned())
+    };
+    let before = evaluated().await.unwrap();
+    wait_for("more evaluations", || async {
+        let now = evaluated().await?;
+        if now >= before + more { Ok(()) } else { Err(now.to_string()) }
+    })
+    .await;
 }
 
 async fn no_rule_failed(prometheus: &Prometheus) {
@@ -79,14 +107,14 @@ async fn no_rule_failed(prometheus: &Prometheus) {
 async fn a_spike_a_stall_a_failure_and_a_dead_exporter_reach_the_receiver_and_end() {
     let scenario = "
 jobs:
-  - { id: 'Job:spike', rows: 1000000, rows_per_second: 100, spikes: [ { at: 8, for: 6, share: 0.9, code: DUPLICATE_CUSTOMER } ] }
+  - { id: 'Job:spike', rows: 1000000, rows_per_second: 100, spikes: [ { at: 25, for: 6, share: 0.9, code: DUPLICATE_CUSTOMER } ] }
   - { id: 'Job:calm', rows: 1000000, rows_per_second: 100, failing_share: 0.001 }
-  - { id: 'Job:stalls', rows: 1000000, rows_per_second: 100, stalls: [ { at: 3 } ] }
+  - { id: 'Job:stalls', rows: 1000000, rows_per_second: 100, stalls: [ { at: 3, for: 35 } ] }
   - { id: 'Job:fails', rows: 100000, rows_per_second: 100, ends: FAILED, fails_after: 5 }
 ";
     let alertmanager = Alertmanager::start().await;
     let folder = TempDir::new().unwrap();
-    let rules = cut_down_rules(folder.path()).await;
+    let rules = cut_down_rules(folder.path(), CUT).await;
     let prometheus = Prometheus::start(folder, &prometheus_config(alertmanager.address, &rules)).await;
     let simulated = Simulated::with_scenario(scenario).await;
     let jobs = "[ { id: 'Job:spike', labels: { name: eu-launch } }, 'Job:calm', 'Job:stalls', 'Job:fails' ]";
@@ -120,13 +148,51 @@ jobs:
     assert!(calm.is_empty(), "{calm:#?}");
     no_rule_failed(&prometheus).await;
 
+    alertmanager.notice("GridBulkJobFailedRatioSpike", Some("Job:spike"), false).await;
+    alertmanager.notice("GridBulkJobStalled", Some("Job:stalls"), false).await;
+
+    simulated.handle.set_credentials("demo", &Secret::new("another".to_owned()));
+    let refused = alertmanager.notice("GridBulkCredentialsRefused", None, true).await;
+    assert_eq!((refused.receiver.as_str(), &refused.labels["severity"]), ("on-call", &"critical".into()));
+    alertmanager.is_inhibited("GridBulkExporterBlind", ("job", "grid-bulk-exporter")).await;
+    simulated.handle.set_credentials("demo", &Secret::new("demo".to_owned()));
+
     drop(exporter);
     let down = alertmanager.notice("GridBulkExporterDown", None, true).await;
     assert_eq!(down.receiver, "on-call");
+    // Nobody knows anything of imports now: what is told of them is held back.
+    alertmanager.is_inhibited("GridBulkJobFailed", ("jobId", "Job:fails")).await;
 }
 
 #[tokio::test]
-async fn the_shipped_rules_tell_of_failures_that_were_there_at_the_first_scrape_and_of_them_alone() {
+async fn what_an_alert_explains_is_held_back_and_nothing_else() {
+    let alertmanager = Alertmanager::start().await;
+    for labels in [
+        ["alertname=GridBulkCredentialsRefused", "job=a", "severity=critical", "cluster=x"],
+        ["alertname=GridBulkExporterBlind", "job=a", "severity=critical", "cluster=x"],
+        ["alertname=GridBulkJobStalled", "job=a", "severity=critical", "cluster=x"],
+        ["alertname=GridBulkJobStalled", "job=a", "severity=critical", "cluster=y"],
+        ["alertname=GridBulkJobStalled", "job=b", "severity=critical", "cluster=x"],
+        ["alertname=GridBulkApiErrors", "job=a", "severity=warning", "cluster=x"],
+    ] {
+        alertmanager.add(&labels).await;
+    }
+    alertmanager.is_inhibited("GridBulkExporterBlind", ("job", "a")).await;
+    // By hand, since three alerts have the same name.
+    let document = crate::support::http::get(alertmanager.address, "/api/v2/alerts").await.unwrap().json();
+    for alert in document.as_array().unwrap() {
+        let labels = &alert["labels"];
+        let explained = labels["job"] == "a"
+            && labels["cluster"] == "x"
+            && (labels["alertname"] == "GridBulkExporterBlind"
+                || labels["alertname"] == "GridBulkJobStalled");
+        let expected = if explained { "suppressed" } else { "active" };
+        assert_eq!(alert["status"]["state"], expected, "{alert}");
+    }
+}
+
+#[tokio::test]
+async fn failures_that_were_there_at_the_first_scrape_are_told_and_three_of_four_rows_are_not() {
     let scenario = "
 jobs:
   - { id: 'Job:born-bad', rows: 1000000, rows_per_second: 200, starts_at: -20, failing_share: 0.5 }
@@ -134,10 +200,9 @@ jobs:
   - { id: 'Job:calm', rows: 1000000, rows_per_second: 200, starts_at: -20 }
 ";
     let alertmanager = Alertmanager::start().await;
-    let rules = Path::new(ROOT).join("deploy/prometheus");
-    // The shipped groups are evaluated each 30 s; the first evaluation comes at a random point within that.
-    let config = prometheus_config(alertmanager.address, &rules);
-    let prometheus = Prometheus::start(TempDir::new().unwrap(), &config).await;
+    let folder = TempDir::new().unwrap();
+    let rules = cut_down_rules(folder.path(), SOON).await;
+    let prometheus = Prometheus::start(folder, &prometheus_config(alertmanager.address, &rules)).await;
     let simulated = Simulated::with_scenario(scenario).await;
     let jobs = "[ 'Job:born-bad', 'Job:tiny', 'Job:calm' ]";
     let exporter = Start::with_config(&exporter_config(&simulated.base_url, jobs)).start().await;
@@ -145,6 +210,8 @@ jobs:
     let spike = alertmanager.notice("GridBulkJobFailedRowsSpike", Some("Job:born-bad"), true).await;
     assert_eq!(spike.labels["severity"], "warning");
     no_rule_failed(&prometheus).await;
+    // Long enough for every alert that may come within seconds to be told.
+    more_evaluations(&prometheus, 10.0).await;
     let others: Vec<_> = alertmanager
         .notices()
         .into_iter()
@@ -153,6 +220,72 @@ jobs:
         })
         .collect();
     assert!(others.is_empty(), "{others:#?}");
+}
+
+#[tokio::test]
+async fn the_shipped_rules_tell_of_failures_that_were_there_at_the_first_scrape() {
+    let scenario = "jobs: [ { id: 'Job:born-bad', rows: 1000000, rows_per_second: 200, starts_at: -20, failing_share: 0.5 } ]";
+    let alertmanager = Alertmanager::start().await;
+    let rules = Path::new(ROOT).join("deploy/prometheus");
+    // The shipped groups are evaluated each 30 s; the first evaluation comes at a random point within that.
+    let config = prometheus_config(alertmanager.address, &rules);
+    let prometheus = Prometheus::start(TempDir::new().unwrap(), &config).await;
+    let simulated = Simulated::with_scenario(scenario).await;
+    let exporter =
+        Start::with_config(&exporter_config(&simulated.base_url, "[ 'Job:born-bad' ]")).start().await;
+    scrape(&prometheus, &exporter);
+    let spike = alertmanager.notice("GridBulkJobFailedRowsSpike", Some("Job:born-bad"), true).await;
+    assert_eq!(spike.receiver, "tickets");
+    no_rule_failed(&prometheus).await;
+}
+
+/// Asks every query of the dashboards until all are answered.
+async fn evaluate(prometheus: &Prometheus, arguments: &[&str]) {
+    wait_for("all queries are answered", || async {
+        let output = Command::new(format!("{ROOT}/tests/mixin/evaluate"))
+            .arg(format!("http://{}", prometheus.address))
+            .args(["--range", "5m", "--longest", "10"])
+            .args(arguments)
+            .output()
+            .await
+            .unwrap();
+        let said =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        if output.status.success() { Ok(()) } else { Err(said) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_imports_the_dashboards_are_empty_and_not_broken() {
+    let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
+    let rules = Path::new(ROOT).join("deploy/prometheus");
+    let prometheus = Prometheus::start(TempDir::new().unwrap(), &prometheus_config(nobody, &rules)).await;
+    evaluate(&prometheus, &["--imports", "0"]).await;
+}
+
+#[tokio::test]
+async fn a_thousand_imports_draw_no_thousand_lines() {
+    let jobs = 1000;
+    let options = SimOptions { jobs, ..SimOptions::default() };
+    let simulated = Simulated::start(options).await;
+    let ids: Vec<String> = simulated
+        .handle
+        .job_ids()
+        .iter()
+        .map(|id| format!("{{ id: '{id}', labels: {{ name: n, team: red }} }}"))
+        .collect();
+    assert_eq!(ids.len(), 1000);
+    let config = exporter_config(&simulated.base_url, &format!("[ {} ]", ids.join(", ")))
+        .replace("interval: 1s", "interval: 5s, max_requests_per_second: 500");
+    let exporter = Start::with_config(&config).start().await;
+    let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
+    let rules = Path::new(ROOT).join("deploy/prometheus");
+    let prometheus = Prometheus::start(TempDir::new().unwrap(), &prometheus_config(nobody, &rules)).await;
+    scrape(&prometheus, &exporter);
+    prometheus.query_until("sum(grid_bulk_jobs{status!=\"UNPOLLED\"})", 1000.0).await;
+    prometheus.query_until("count(count_over_time(grid_bulk_up[1m]) >= 5)", 1.0).await;
+    evaluate(&prometheus, &["--imports", "1000"]).await;
 }
 
 #[tokio::test]
@@ -172,16 +305,5 @@ jobs:
     let prometheus = Prometheus::start(TempDir::new().unwrap(), &prometheus_config(nobody, &rules)).await;
     scrape(&prometheus, &exporter);
     prometheus.query_until("count(count_over_time(grid_bulk_up[1m]) >= 8)", 1.0).await;
-    wait_for("all queries have data", || async {
-        let output = Command::new(format!("{ROOT}/tests/mixin/evaluate"))
-            .arg(format!("http://{}", prometheus.address))
-            .args(["--job-id", "Job:a", "--range", "5m", "--longest", "10"])
-            .output()
-            .await
-            .unwrap();
-        let said =
-            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        if output.status.success() { Ok(()) } else { Err(said) }
-    })
-    .await;
+    evaluate(&prometheus, &["--imports", "4", "--job-id", "Job:a"]).await;
 }

@@ -335,6 +335,60 @@ async fn the_demo_shows_all_four_statuses_within_seconds_and_says_where() {
 }
 
 #[tokio::test]
+async fn the_demo_starts_prometheus_with_the_rules_and_leaves_nothing_behind() {
+    let mut start =
+        Start::without_config().argument("--prometheus").argument("--grafana-files=with space: x");
+    start.command.insert(0, "demo".to_owned());
+    let temporary = start.folder.path().join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let mut demo = start.variable("TMPDIR", temporary.to_str().unwrap()).start().await;
+    let address = wait_for("it says where Prometheus is", || async {
+        let told = demo.stdout();
+        let line = told.lines().find_map(|line| line.strip_prefix("Alerts http://"));
+        line.and_then(|line| line.split('/').next()?.parse().ok()).ok_or(told.clone())
+    })
+    .await;
+    let scraped = "/api/v1/query?query=sum(grid_bulk_jobs)";
+    wait_for("Prometheus scrapes the demo", || async {
+        let document = http::get(address, scraped).await?.json();
+        if document["data"]["result"][0]["value"][1] == "12" { Ok(()) } else { Err(document.to_string()) }
+    })
+    .await;
+    let rules = http::get(address, "/api/v1/rules").await.unwrap().json();
+    let groups = rules["data"]["groups"].as_array().unwrap();
+    let count: usize = groups.iter().map(|group| group["rules"].as_array().unwrap().len()).sum();
+    assert!(count >= 30, "all rules are loaded: {count}");
+    let folder = demo.folder.path().join("with space: x");
+    let provider = std::fs::read_to_string(folder.join("provisioning/dashboards/grid-bulk.yml")).unwrap();
+    let path = provider.lines().find_map(|line| line.trim().strip_prefix("path: ")).unwrap();
+    let path: String = serde_json::from_str(path).expect("quoted, as the path needs it");
+    assert!(std::path::Path::new(&path).join("overview.json").is_file(), "{path}");
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 1);
+    demo.signal(Signal::INT);
+    assert_eq!(demo.ended().await.code(), Some(0), "{}", demo.log());
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "its folder is gone");
+    wait_for("Prometheus has ended", || async {
+        match http::get(address, "/-/ready").await {
+            Err(_) => Ok(()),
+            Ok(response) => Err(format!("{response:?}")),
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_demo_without_prometheus_on_path_says_so_and_leaves_nothing_behind() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().to_str().unwrap().to_owned();
+    let environment = [("PATH", path.as_str()), ("TMPDIR", path.as_str())];
+    let arguments = ["demo", "--prometheus", "--web.listen-address=127.0.0.1:0"];
+    let finished = crate::support::exporter::run_in(&folder, &arguments, &environment).await;
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.stderr.contains("there is no `prometheus` on PATH"), "{finished:?}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
 async fn the_demo_ends_with_code_0_every_time() {
     for signal in [Signal::INT, Signal::TERM, Signal::INT, Signal::TERM] {
         let mut start = Start::without_config();

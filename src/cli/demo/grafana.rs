@@ -32,7 +32,8 @@ pub(super) fn write(folder: &Path, prometheus: SocketAddr, interval: Duration) -
         .replace("http://localhost:9090", &format!("http://{prometheus}"))
         .replace("timeInterval: 30s", &format!("timeInterval: {}s", interval.as_secs()));
     fs::write(provisioning.join("datasources/grid-bulk.yml"), source)?;
-    let provider =
-        PROVIDER.replace("/var/lib/grafana/dashboards/grid-bulk", &dashboards.display().to_string());
+    // A JSON text is a YAML text too, whatever characters the path has.
+    let path = serde_json::Value::from(dashboards.display().to_string()).to_string();
+    let provider = PROVIDER.replace("/var/lib/grafana/dashboards/grid-bulk", &path);
     fs::write(provisioning.join("dashboards/grid-bulk.yml"), provider)
 }

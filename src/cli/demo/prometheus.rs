@@ -1,13 +1,14 @@
 //! `demo --prometheus`: the machine's own Prometheus, on loopback, with the shipped rules, against the demo.
 //!
-//! Its files lie in a folder of their own below the system's temporary one, which goes when the demo ends.
+//! Its files lie in a folder of their own below the system's temporary one, which goes when the demo ends, or does not begin.
 
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
@@ -37,7 +38,7 @@ pub(super) enum PrometheusError {
 #[derive(Debug)]
 pub(super) struct Prometheus {
     process: Child,
-    folder: PathBuf,
+    folder: TempDir,
     /// Where it listens.
     pub(super) address: SocketAddr,
 }
@@ -48,16 +49,19 @@ impl Prometheus {
         scrape_configuration: &str,
         interval: Duration,
     ) -> Result<Self, PrometheusError> {
-        let folder = std::env::temp_dir().join(format!("grid-bulk-demo-{}", std::process::id()));
         let io = |what: String| move |source| PrometheusError::Io { what, source };
-        let wrote = write_files(&folder, scrape_configuration, interval);
-        wrote.map_err(io(format!("its files can't be written below {}", folder.display())))?;
+        // It goes with its last use, whatever fails from here on.
+        let folder = tempfile::Builder::new().prefix("grid-bulk-demo-").tempdir();
+        let folder = folder.map_err(io("no temporary folder can be made".to_owned()))?;
+        let path = folder.path();
+        let wrote = write_files(path, scrape_configuration, interval);
+        wrote.map_err(io(format!("its files can't be written below {}", path.display())))?;
         let address = free_address().await.map_err(io("no port on loopback".to_owned()))?;
-        let log = fs::File::create(folder.join("prometheus.log"));
-        let log = log.map_err(io(format!("its log can't be written below {}", folder.display())))?;
+        let log = fs::File::create(path.join("prometheus.log"));
+        let log = log.map_err(io(format!("its log can't be written below {}", path.display())))?;
         let process = Command::new("prometheus")
-            .arg(format!("--config.file={}", folder.join("prometheus.yml").display()))
-            .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
+            .arg(format!("--config.file={}", path.join("prometheus.yml").display()))
+            .arg(format!("--storage.tsdb.path={}", path.join("data").display()))
             .arg(format!("--web.listen-address={address}"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -77,7 +81,7 @@ impl Prometheus {
     pub(super) async fn ended(&mut self) -> String {
         let status =
             self.process.wait().await.map_or_else(|error| error.to_string(), |status| status.to_string());
-        let log = fs::read_to_string(self.folder.join("prometheus.log")).unwrap_or_default();
+        let log = fs::read_to_string(self.folder.path().join("prometheus.log")).unwrap_or_default();
         let last = log.lines().last().unwrap_or("its log is empty");
         format!("--prometheus: prometheus ended ({status}); it said at last: {last}")
     }
@@ -87,7 +91,6 @@ impl Drop for Prometheus {
     fn drop(&mut self) {
         // An error means that it has ended by itself.
         let _ended = self.process.start_kill();
-        let _gone = fs::remove_dir_all(&self.folder);
     }
 }
 

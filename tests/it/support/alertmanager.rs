@@ -87,6 +87,38 @@ impl Alertmanager {
         self.notices.lock().unwrap().clone()
     }
 
+    /// Waits until an alert is held back because of another one; without `of` by whichever job's it is.
+    pub async fn is_inhibited(&self, alert: &str, of: (&str, &str)) {
+        wait_for(&format!("{alert} of {of:?} is inhibited"), || async {
+            let state = self.state(alert, of).await?;
+            if state == "suppressed" { Ok(()) } else { Err(state) }
+        })
+        .await;
+    }
+
+    /// `active` or `suppressed`.
+    pub async fn state(&self, alert: &str, (label, value): (&str, &str)) -> Result<String, String> {
+        let document = http::get(self.address, "/api/v2/alerts").await?.json();
+        let alerts = document.as_array().ok_or("no list")?;
+        let found = alerts
+            .iter()
+            .find(|one| one["labels"]["alertname"] == alert && one["labels"][label] == value)
+            .ok_or_else(|| document.to_string())?;
+        Ok(found["status"]["state"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Tells it of an alert, as a Prometheus would.
+    pub async fn add(&self, labels: &[&str]) {
+        let output = Command::new("amtool")
+            .arg(format!("--alertmanager.url=http://{}", self.address))
+            .args(["alert", "add"])
+            .args(labels)
+            .output()
+            .await
+            .expect("amtool starts; tests/run installs it");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Waits for a notice that an alert fires (or not any more).
     pub async fn notice(&self, alert: &str, job: Option<&str>, firing: bool) -> Notice {
         wait_for(&format!("{alert} of {job:?}, firing: {firing}"), || async {
