@@ -1,13 +1,15 @@
-//! The body of one scrape: the parts of one moment, sent one after the other without a copy.
+//! The body of one scrape: the parts of one moment, sent without a copy.
 //!
 //! It holds the [`Rendered`] of the scrape's moment, so a slow reader sees that moment to the end while newer ones
-//! are swapped in, and many readers share the bytes. Made by `exposition`, sent by `web`.
+//! are swapped in, and many readers share the bytes. It is one frame that offers all its parts to one `writev`, not
+//! a frame a part: hyper would flush after 16 of those. Made by `exposition`, sent by `web`.
 
-use crate::exposition::gzip::{self, Checksum};
-use crate::exposition::pages::{Rendered, Segment};
-use bytes::Bytes;
+use crate::exposition::gzip;
+use crate::exposition::pages::Rendered;
+use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use std::convert::Infallible;
+use std::io::IoSlice;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,89 +17,160 @@ use std::task::{Context, Poll};
 /// The body; its length is known beforehand.
 #[derive(Debug)]
 pub struct ScrapeBody {
-    rendered: Arc<Rendered>,
-    gzip: bool,
-    /// Sent before the segments.
-    first: Option<Bytes>,
-    /// The next segment's position.
-    position: usize,
-    /// Sent after the segments: the exporter's own metrics.
-    last: Option<Bytes>,
-    remaining: u64,
+    /// All that is to be sent, until it was taken.
+    parts: Option<Parts>,
 }
 
 impl ScrapeBody {
     pub(super) fn plain(rendered: Arc<Rendered>, own: Vec<u8>) -> Self {
-        let remaining = rendered.segments().map(|segment| segment.plain.len()).sum::<usize>() + own.len();
-        Self {
-            rendered,
-            gzip: false,
-            first: None,
-            position: 0,
-            last: Some(own.into()),
-            remaining: remaining as u64,
-        }
+        let remaining = rendered.plain_length() + own.len();
+        Self::new(Parts { rendered: Some(rendered), last: own.into(), remaining, ..Parts::default() })
     }
 
     /// `rendered` must be compressed.
     pub(super) fn gzip(rendered: Arc<Rendered>, own: &[u8]) -> Self {
-        let mut checksum = Checksum::default();
-        let mut remaining = gzip::HEADER.len();
-        for segment in rendered.segments() {
-            if let Some(deflated) = &segment.deflated {
-                checksum.add(deflated, segment.plain.len());
-                remaining += deflated.bytes.len();
-            }
-        }
+        let (length, checksum) =
+            rendered.deflated().map(|whole| (whole.length, whole.checksum)).unwrap_or_default();
         let last = gzip::finish(own, &checksum);
-        let remaining = (remaining + last.len()) as u64;
-        let first = Some(Bytes::from_static(&gzip::HEADER));
-        Self { rendered, gzip: true, first, position: 0, last: Some(last), remaining }
+        let first = Bytes::from_static(&gzip::HEADER);
+        let remaining = first.len() + length + last.len();
+        Self::new(Parts {
+            rendered: Some(rendered),
+            is_gzip: true,
+            first,
+            last,
+            remaining,
+            ..Parts::default()
+        })
+    }
+
+    fn new(mut parts: Parts) -> Self {
+        parts.skip_empty();
+        Self { parts: Some(parts).filter(Parts::has_remaining) }
     }
 
     /// The length of the whole body, in bytes, as long as nothing was read from it.
     #[must_use]
-    pub const fn length(&self) -> u64 {
-        self.remaining
+    pub fn length(&self) -> u64 {
+        self.parts.as_ref().map_or(0, |parts| parts.remaining as u64)
     }
-
-    fn next_part(&mut self) -> Option<Bytes> {
-        if let Some(first) = self.first.take() {
-            return Some(first);
-        }
-        while let Some(segment) = self.rendered.segment(self.position) {
-            self.position += 1;
-            let bytes = if self.gzip { deflated(segment) } else { segment.plain.clone() };
-            if !bytes.is_empty() {
-                return Some(bytes);
-            }
-        }
-        self.last.take().filter(|own| !own.is_empty())
-    }
-}
-
-fn deflated(segment: &Segment) -> Bytes {
-    segment.deflated.as_ref().map(|deflated| deflated.bytes.clone()).unwrap_or_default()
 }
 
 impl Body for ScrapeBody {
-    type Data = Bytes;
+    type Data = Parts;
     type Error = Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let part = self.next_part();
-        self.remaining -= part.as_ref().map_or(0, |bytes| bytes.len() as u64);
-        Poll::Ready(part.map(|bytes| Ok(Frame::data(bytes))))
+    ) -> Poll<Option<Result<Frame<Parts>, Infallible>>> {
+        Poll::Ready(self.parts.take().map(|parts| Ok(Frame::data(parts))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.remaining == 0
+        self.parts.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.remaining)
+        SizeHint::with_exact(self.length())
+    }
+}
+
+/// What is still to be sent: one piece before, all strips, one piece after.
+#[derive(Debug, Default)]
+pub struct Parts {
+    rendered: Option<Arc<Rendered>>,
+    is_gzip: bool,
+    first: Bytes,
+    last: Bytes,
+    /// The present part: 0 is `first`, then come the strips.
+    position: usize,
+    /// What of the present part was sent.
+    sent: usize,
+    remaining: usize,
+}
+
+impl From<Bytes> for Parts {
+    fn from(first: Bytes) -> Self {
+        Self { remaining: first.len(), first, ..Self::default() }
+    }
+}
+
+impl Parts {
+    /// The part at a position, empty ones too; nothing beyond the end.
+    fn part(&self, position: usize) -> Option<&[u8]> {
+        let strips = self.rendered.as_ref().map_or(0, |rendered| rendered.segment_count());
+        if position == 0 {
+            return Some(&self.first);
+        }
+        if position > strips {
+            return (position == strips + 1).then_some(&self.last);
+        }
+        let strip = self.rendered.as_ref()?.segment(position - 1)?;
+        if self.is_gzip {
+            strip.deflated.as_ref().map(|deflated| deflated.bytes.as_ref())
+        } else {
+            Some(&strip.plain)
+        }
+    }
+
+    fn rest_of_present(&self) -> &[u8] {
+        self.part(self.position).and_then(|part| part.get(self.sent..)).unwrap_or_default()
+    }
+
+    /// Goes on to the next part that has bytes.
+    fn skip_empty(&mut self) {
+        while self.remaining > 0 && self.rest_of_present().is_empty() {
+            self.position += 1;
+            self.sent = 0;
+        }
+    }
+}
+
+impl Buf for Parts {
+    fn remaining(&self) -> usize {
+        self.remaining
+    }
+
+    fn chunk(&self) -> &[u8] {
+        if self.remaining == 0 { &[] } else { self.rest_of_present() }
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut left = self.remaining;
+        let mut position = self.position;
+        let mut present = self.chunk();
+        let mut filled = 0;
+        for slice in slices {
+            while left > 0 && present.is_empty() {
+                position += 1;
+                present = self.part(position).unwrap_or_default();
+            }
+            if left == 0 {
+                break;
+            }
+            *slice = IoSlice::new(present);
+            filled += 1;
+            left = left.saturating_sub(present.len());
+            present = &[];
+        }
+        filled
+    }
+
+    /// # Panics
+    /// As the trait asks for, if `count` exceeds what is there.
+    fn advance(&mut self, mut count: usize) {
+        assert!(count <= self.remaining, "{count} bytes were sent of {}", self.remaining);
+        self.remaining -= count;
+        while count > 0 {
+            let here = count.min(self.rest_of_present().len());
+            self.sent += here;
+            count -= here;
+            if count > 0 {
+                self.position += 1;
+                self.sent = 0;
+            }
+        }
+        self.skip_empty();
     }
 }

@@ -3,11 +3,12 @@
 //! Each part ends in a full flush: it stands on a byte border and refers to nothing before it, so parts can be
 //! joined in any order (RFC 1951, 1952). The member's checksum is combined from those of its parts. One member, and
 //! not one for each part, because curl stops with an error after the first member and Chromium shows the first
-//! alone. Called by `pages` and `body`.
+//! alone. Called by `strip` and `body`.
 
 use bytes::Bytes;
 use crc32fast::Hasher;
 use flate2::{Compress, Compression, FlushCompress, Status};
+use std::cell::RefCell;
 
 /// The header: deflate, no name, no time, unknown system.
 pub const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
@@ -15,55 +16,67 @@ pub const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 /// Repetitive text shrinks to a fortieth already at low levels; higher ones cost twice the time for a tenth less.
 const LEVEL: u32 = 3;
 
+thread_local! {
+    /// A compressor's tables have a quarter of a megabyte: made anew for each part, they would cost more than what
+    /// is done with them.
+    static COMPRESS: RefCell<Compress> = RefCell::new(Compress::new(Compression::new(LEVEL), false));
+}
+
 /// A deflated part.
 #[derive(Clone, Debug)]
 pub struct Deflated {
     /// Raw deflate blocks, ended by a full flush.
-    pub bytes: Bytes,
-    /// Checksum and length of the plain bytes.
-    checksum: Hasher,
+    pub bytes: Vec<u8>,
+    /// Of the plain bytes.
+    pub checksum: Checksum,
 }
 
 /// Deflates a part.
 #[must_use]
 pub fn deflate(plain: &[u8]) -> Deflated {
-    let mut checksum = Hasher::new();
-    checksum.update(plain);
-    Deflated { bytes: run(plain, FlushCompress::Full).into(), checksum }
+    Deflated { bytes: run(plain, FlushCompress::Full), checksum: Checksum::of(plain) }
 }
 
 /// Deflates the last part and ends the member, whose earlier parts have the checksums of `before`.
 #[must_use]
 pub fn finish(plain: &[u8], before: &Checksum) -> Bytes {
-    let mut checksum = before.clone();
-    let mut last = Hasher::new();
-    last.update(plain);
-    checksum.hasher.combine(&last);
-    checksum.length += plain.len() as u64;
+    let mut whole = *before;
+    whole.append(Checksum::of(plain));
     let mut out = run(plain, FlushCompress::Finish);
-    out.extend_from_slice(&checksum.hasher.finalize().to_le_bytes());
+    out.extend_from_slice(&whole.crc.to_le_bytes());
     // RFC 1952: the length modulo 2^32.
-    out.extend_from_slice(&(checksum.length & u64::from(u32::MAX)).to_le_bytes()[..4]);
+    out.extend_from_slice(&(whole.length & u64::from(u32::MAX)).to_le_bytes()[..4]);
     out.into()
 }
 
-/// Checksum and length of the parts so far.
-#[derive(Clone, Debug, Default)]
+/// Checksum and length of the plain bytes so far.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Checksum {
-    hasher: Hasher,
+    crc: u32,
     length: u64,
 }
 
 impl Checksum {
-    /// Takes in the next part.
-    pub fn add(&mut self, part: &Deflated, plain_length: usize) {
-        self.hasher.combine(&part.checksum);
-        self.length += plain_length as u64;
+    fn of(plain: &[u8]) -> Self {
+        Self { crc: crc32fast::hash(plain), length: plain.len() as u64 }
+    }
+
+    /// Takes in what follows. Costs the same however long that is.
+    pub fn append(&mut self, next: Self) {
+        let mut hasher = Hasher::new_with_initial_len(self.crc, self.length);
+        hasher.combine(&Hasher::new_with_initial_len(next.crc, next.length));
+        *self = Self { crc: hasher.finalize(), length: self.length + next.length };
     }
 }
 
 fn run(plain: &[u8], flush: FlushCompress) -> Vec<u8> {
-    let mut compress = Compress::new(Compression::new(LEVEL), false);
+    COMPRESS.with_borrow_mut(|compress| {
+        compress.reset();
+        run_on(compress, plain, flush)
+    })
+}
+
+fn run_on(compress: &mut Compress, plain: &[u8], flush: FlushCompress) -> Vec<u8> {
     let mut out = Vec::with_capacity(plain.len() / 8 + 256);
     loop {
         let consumed = usize::try_from(compress.total_in()).unwrap_or(usize::MAX);
@@ -80,7 +93,6 @@ fn run(plain: &[u8], flush: FlushCompress) -> Vec<u8> {
         }
         out.reserve(out.capacity().max(1024));
     }
-    out.shrink_to_fit();
     out
 }
 
@@ -97,7 +109,7 @@ mod tests {
         for part in parts {
             let deflated = deflate(part);
             member.extend_from_slice(&deflated.bytes);
-            checksum.add(&deflated, part.len());
+            checksum.append(deflated.checksum);
         }
         member.extend_from_slice(&finish(last, &checksum));
         member

@@ -5,13 +5,14 @@
 //! whole of one moment and adds the exporter's own few series, so it shows each job in one state however slowly it
 //! is read. Compressed bytes are made the same way, but only while somebody asks for them.
 //!
-//! `text` is the format, `gzip` puts one member together from parts, `body` sends the parts without copying them,
-//! `negotiate` reads what the scraper accepts. Called by `web` (scrapes) and by `app` (the refresh task).
+//! `text` is the format, `pages` the whole of one moment, made of `strip`s, `gzip` puts one member together from
+//! parts, `body` sends the parts without copying them, `negotiate` reads what the scraper accepts. Called by `web` (scrapes) and by `app` (the refresh task).
 
 pub mod body;
 pub mod gzip;
 pub mod negotiate;
 pub mod pages;
+pub mod strip;
 pub mod text;
 
 use crate::exposition::body::ScrapeBody;
@@ -29,6 +30,12 @@ const KEEP_UNUSED: Duration = Duration::from_secs(600);
 
 /// Changes are gathered for so long before their pages are rendered: one render serves many polls.
 const GATHER: Duration = Duration::from_millis(50);
+
+/// And for so many times as long as the last render took: rendering has a tenth of one core at most, ...
+const GATHER_PER_RENDER: u32 = 9;
+
+/// ... but a change shows after this in any case.
+const LONGEST_GATHER: Duration = Duration::from_secs(1);
 
 /// The exposition; shared by the refresh task and the web.
 #[derive(Debug)]
@@ -71,12 +78,15 @@ impl Exposition {
 
     /// Refreshes whenever the store changes; never ends. The task's owner stops it.
     pub async fn keep_fresh(self: Arc<Self>) {
+        let mut gather = GATHER;
         loop {
             self.store.changed().await;
-            tokio::time::sleep(GATHER).await;
+            tokio::time::sleep(gather).await;
             let exposition = Arc::clone(&self);
+            let began = Instant::now();
             // Rendering takes milliseconds when thousands of jobs changed; scrapes and polls go on meanwhile.
             let _rendered = tokio::task::spawn_blocking(move || exposition.refresh()).await;
+            gather = (began.elapsed() * GATHER_PER_RENDER).clamp(GATHER, LONGEST_GATHER);
         }
     }
 

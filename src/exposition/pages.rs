@@ -1,51 +1,47 @@
-//! Finished bytes: for each page of jobs and each family one segment, plain and, where asked for, deflated.
+//! Finished bytes: for each block of jobs and each family one strip, plain and, where asked for, deflated.
 //!
-//! The format wants all samples of a family together, and a change should cost its page alone; hence segments by
-//! page *and* family. A [`Rendered`] is the whole of one moment and never changes once it is shared; a refresh
-//! builds the next one from it, taking over the pages that did not change. Used by `exposition` alone.
+//! The format wants all samples of a family together, and a change should cost its page alone; hence strips by
+//! block *and* family, in which pages are replaced. A [`Rendered`] is the whole of one moment and never changes once
+//! it is shared; a refresh builds the next one from it, taking over the strips that did not change. A page's samples
+//! are compared with those before, family by family: a poll that only moves a timestamp costs the deflating of that
+//! one family. Lengths and checksums of the whole are summed here too, so that a scrape sums nothing. Used by
+//! `exposition` alone.
 
-use crate::exposition::gzip::{Deflated, deflate};
+use crate::exposition::gzip::Checksum;
+use crate::exposition::strip::{BLOCK_PAGES, Strip};
 use crate::exposition::text;
 use crate::job::LabelName;
 use crate::store::{Changes, JobSnapshot, Summary};
 use crate::telemetry::families::JOB_FAMILIES;
-use bytes::Bytes;
 use std::sync::Arc;
 
-/// Some bytes of the exposition, plain and deflated.
-#[derive(Clone, Debug, Default)]
-pub struct Segment {
-    /// As text.
-    pub plain: Bytes,
-    /// Deflated; nothing while nobody asks for gzip.
-    pub deflated: Option<Deflated>,
-}
+/// Families of jobs.
+const FAMILIES: usize = JOB_FAMILIES.len();
 
-impl Segment {
-    fn new(plain: Vec<u8>) -> Self {
-        Self { plain: plain.into(), deflated: None }
-    }
-
-    fn compress(&mut self) {
-        if self.deflated.is_none() && !self.plain.is_empty() {
-            self.deflated = Some(deflate(&self.plain));
-        }
-    }
-}
-
-/// The segments of one page of jobs, one for each of [`JOB_FAMILIES`].
-type Page = [Segment; JOB_FAMILIES.len()];
+/// A strip for each of [`JOB_FAMILIES`].
+type Block = [Strip; FAMILIES];
 
 /// The job series of one moment.
 #[derive(Clone, Debug)]
 pub struct Rendered {
-    pages: Vec<Arc<Page>>,
+    blocks: Vec<Arc<Block>>,
     /// HELP and TYPE of each family.
-    headers: Arc<Page>,
+    headers: Arc<Block>,
     /// The families over all jobs, of the same moment.
-    summary: Segment,
-    /// True if each segment is deflated.
-    compressed: bool,
+    summary: Strip,
+    /// The sum of the plain bytes.
+    plain_length: usize,
+    /// The same of the deflated bytes; nothing unless each strip is deflated.
+    deflated: Option<DeflatedWhole>,
+}
+
+/// Length and checksum of all deflated strips.
+#[derive(Clone, Copy, Debug)]
+pub struct DeflatedWhole {
+    /// The sum of the deflated bytes.
+    pub length: usize,
+    /// Of the plain bytes.
+    pub checksum: Checksum,
 }
 
 impl Default for Rendered {
@@ -53,91 +49,151 @@ impl Default for Rendered {
         let headers = JOB_FAMILIES.each_ref().map(|family| {
             let mut out = Vec::new();
             text::append_header(family, &mut out);
-            Segment::new(out)
+            Strip::whole(out)
         });
-        Self {
-            pages: Vec::new(),
+        let mut rendered = Self {
+            blocks: Vec::new(),
             headers: Arc::new(headers),
-            summary: Segment::new(text::render_summary(&Summary::default())),
-            compressed: false,
-        }
+            summary: Strip::whole(text::render_summary(&Summary::default())),
+            plain_length: 0,
+            deflated: None,
+        };
+        rendered.sum_plain();
+        rendered
     }
 }
 
 impl Rendered {
-    /// The next whole: with the pages that changed rendered anew, all others taken over.
+    /// The next whole: with the pages that changed rendered anew, all others taken over. Not compressed, but what is
+    /// deflated stays, so that [`Self::compress`] deflates what changed.
     #[must_use]
     pub fn with(&self, changes: Changes) -> Self {
         let mut next = self.clone();
-        next.pages.resize_with(changes.page_count, Arc::default);
-        for (number, jobs) in changes.pages {
-            if let Some(page) = next.pages.get_mut(number) {
-                *page = Arc::new(render_page(&jobs, &changes.label_names));
+        next.blocks.resize_with(changes.page_count.div_ceil(BLOCK_PAGES), Arc::default);
+        let mut pages = changes.pages.into_iter().peekable();
+        while let Some((first, _)) = pages.peek() {
+            let block_number = first / BLOCK_PAGES;
+            let mut replaced: [Vec<(usize, Vec<u8>)>; FAMILIES] = Default::default();
+            let block = next.blocks.get_mut(block_number);
+            let strips = block.as_deref();
+            while let Some((page, jobs)) = pages.next_if(|(page, _)| page / BLOCK_PAGES == block_number) {
+                if let Some(strips) = strips {
+                    render_page(page % BLOCK_PAGES, &jobs, &changes.label_names, strips, &mut replaced);
+                }
+            }
+            if let Some(block) = block {
+                *block = Arc::new(with_pages(block, &replaced));
             }
         }
-        next.summary = Segment::new(text::render_summary(&changes.summary));
-        next.compressed = false;
+        next.summary = Strip::whole(text::render_summary(&changes.summary));
+        next.deflated = None;
+        next.sum_plain();
         next
+    }
+
+    fn sum_plain(&mut self) {
+        self.plain_length = self.segments().map(|strip| strip.plain.len()).sum();
     }
 
     /// Deflates what is not deflated yet.
     pub fn compress(&mut self) {
-        for page in self.pages.iter_mut().chain([&mut self.headers]) {
-            if page.iter().any(|segment| segment.deflated.is_none() && !segment.plain.is_empty()) {
-                Arc::make_mut(page).iter_mut().for_each(Segment::compress);
+        for block in self.blocks.iter_mut().chain([&mut self.headers]) {
+            if !block.iter().all(Strip::is_compressed) {
+                Arc::make_mut(block).iter_mut().for_each(Strip::compress);
             }
         }
         self.summary.compress();
-        self.compressed = true;
+        let mut whole = DeflatedWhole { length: 0, checksum: Checksum::default() };
+        for strip in self.segments().filter_map(|strip| strip.deflated.as_ref()) {
+            whole.length += strip.bytes.len();
+            whole.checksum.append(strip.checksum);
+        }
+        self.deflated = Some(whole);
     }
 
     /// Lets go of all deflated bytes.
     pub fn drop_compressed(&mut self) {
-        for page in self.pages.iter_mut().chain([&mut self.headers]) {
-            if page.iter().any(|segment| segment.deflated.is_some()) {
-                for segment in Arc::make_mut(page).iter_mut() {
-                    segment.deflated = None;
-                }
+        for block in self.blocks.iter_mut().chain([&mut self.headers]) {
+            if block.iter().any(|strip| strip.deflated.is_some()) {
+                Arc::make_mut(block).iter_mut().for_each(Strip::drop_compressed);
             }
         }
-        self.summary.deflated = None;
-        self.compressed = false;
+        self.summary.drop_compressed();
+        self.deflated = None;
     }
 
-    /// True if each segment is deflated.
+    /// True if each strip is deflated.
     #[must_use]
     pub const fn is_compressed(&self) -> bool {
-        self.compressed
+        self.deflated.is_some()
     }
 
-    /// The segment at a position of the exposition's order: family by family its header and all pages, and at last
+    /// The sum of the plain bytes.
+    #[must_use]
+    pub const fn plain_length(&self) -> usize {
+        self.plain_length
+    }
+
+    /// Length and checksum of the deflated strips; nothing unless each is deflated.
+    #[must_use]
+    pub const fn deflated(&self) -> Option<DeflatedWhole> {
+        self.deflated
+    }
+
+    /// How many strips there are.
+    #[must_use]
+    pub const fn segment_count(&self) -> usize {
+        FAMILIES * (self.blocks.len() + 1) + 1
+    }
+
+    /// The strip at a position of the exposition's order: family by family its header and all blocks, and at last
     /// the sums. Nothing beyond the end.
     #[must_use]
-    pub fn segment(&self, position: usize) -> Option<&Segment> {
-        let per_family = self.pages.len() + 1;
+    pub fn segment(&self, position: usize) -> Option<&Strip> {
+        let per_family = self.blocks.len() + 1;
         let (family, part) = (position / per_family, position % per_family);
-        if family == JOB_FAMILIES.len() {
+        if family == FAMILIES {
             return (part == 0).then_some(&self.summary);
         }
         match part.checked_sub(1) {
             None => self.headers.get(family),
-            Some(page) => self.pages.get(page)?.get(family),
+            Some(block) => self.blocks.get(block)?.get(family),
         }
     }
 
-    /// All segments, in the exposition's order.
-    pub fn segments(&self) -> impl Iterator<Item = &Segment> {
-        (0..).map_while(|position| self.segment(position))
+    /// All strips, in the exposition's order.
+    pub fn segments(&self) -> impl Iterator<Item = &Strip> {
+        (0..self.segment_count()).filter_map(|position| self.segment(position))
     }
 }
 
-fn render_page(jobs: &[Arc<JobSnapshot>], label_names: &[LabelName]) -> Page {
-    let mut out: [Vec<u8>; JOB_FAMILIES.len()] = Default::default();
+/// Renders a page and notes, for each family whose samples are others than in `before`, the new ones.
+fn render_page(
+    page: usize,
+    jobs: &[Arc<JobSnapshot>],
+    label_names: &[LabelName],
+    before: &Block,
+    replaced: &mut [Vec<(usize, Vec<u8>)>; FAMILIES],
+) {
+    // A little more than last time: growing a buffer would copy it.
+    let mut out = before.each_ref().map(|strip| Vec::with_capacity(strip.page(page).len() + 64));
     for job in jobs {
         text::append_job(job, label_names, &mut out);
     }
-    out.map(|mut bytes| {
-        bytes.shrink_to_fit();
-        Segment::new(bytes)
-    })
+    for ((text, strip), replaced) in out.into_iter().zip(before).zip(replaced) {
+        if text != strip.page(page) {
+            replaced.push((page, text));
+        }
+    }
+}
+
+/// The block with pages replaced.
+fn with_pages(block: &Block, replaced: &[Vec<(usize, Vec<u8>)>; FAMILIES]) -> Block {
+    let mut next = block.clone();
+    for (strip, replaced) in next.iter_mut().zip(replaced) {
+        if !replaced.is_empty() {
+            *strip = strip.with(replaced);
+        }
+    }
+    next
 }

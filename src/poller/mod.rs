@@ -277,8 +277,8 @@ impl<R: ReadJob> Poller<R> {
         }
         let count_from = if self.has_first_set { CountFrom::Zero } else { CountFrom::FirstReading };
         self.has_first_set = true;
-        for job in &change.joined {
-            self.schedule.join(job.id.clone(), now);
+        if !change.joined.is_empty() {
+            self.schedule.join(change.joined.iter().map(|job| job.id.clone()), now);
         }
         let named = change.joined.into_iter().chain(change.relabelled);
         store.join(named.map(new_job).collect(), count_from);

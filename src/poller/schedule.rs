@@ -15,7 +15,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The golden ratio's fraction: multiples of it fill an interval evenly, however many jobs there are.
+/// The golden ratio's fraction: multiples of it fill an interval evenly, however many there are.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
 /// When a job is polled again.
@@ -38,7 +38,7 @@ pub(super) struct Schedule {
     /// Jobs by due time. May hold entries that were scheduled anew or left: their tickets don't match.
     queue: BinaryHeap<Reverse<(Instant, u64, JobId)>>,
     tickets: u64,
-    joined: u64,
+    groups: u64,
     untried: usize,
     cycles: Cycles,
 }
@@ -72,21 +72,29 @@ impl Schedule {
             entries: HashMap::new(),
             queue: BinaryHeap::new(),
             tickets: 0,
-            joined: 0,
+            groups: 0,
             untried: 0,
             cycles: Cycles::new(now, interval),
         }
     }
 
-    /// A job joins: its first poll is due now.
-    pub(super) fn join(&mut self, id: JobId, now: Instant) {
-        let place = (self.joined as f64 * GOLDEN).fract();
-        self.joined += 1;
-        self.untried += 1;
-        let trouble = Trouble::default();
-        let entry = Entry { place, due: now, state: State::Ended, tried: false, trouble };
-        self.entries.insert(id.clone(), entry);
-        self.enqueue(id, now);
+    /// Jobs join together: their first polls are due now.
+    ///
+    /// They have neighbouring places, evenly over the whole interval, so that jobs of one page of the exposition are
+    /// polled one after the other and a page is rendered for many polls at once. Where groups begin, the golden ratio
+    /// spreads, so that jobs that join one by one are spread, too.
+    pub(super) fn join(&mut self, ids: impl ExactSizeIterator<Item = JobId>, now: Instant) {
+        let first = (self.groups as f64 * GOLDEN).fract();
+        let jobs = ids.len().max(1) as f64;
+        self.groups += 1;
+        for (number, id) in ids.enumerate() {
+            self.untried += 1;
+            let place = (first + number as f64 / jobs).fract();
+            let trouble = Trouble::default();
+            let entry = Entry { place, due: now, state: State::Ended, tried: false, trouble };
+            self.entries.insert(id.clone(), entry);
+            self.enqueue(id, now);
+        }
     }
 
     /// A job leaves. A poll of it that is under way changes nothing any more.
@@ -231,11 +239,15 @@ mod tests {
         format!("Job:{number}").parse().unwrap()
     }
 
+    fn number(id: &JobId) -> usize {
+        id.as_str().trim_start_matches("Job:").parse().unwrap()
+    }
+
     fn schedule(jobs: usize) -> (Schedule, Instant) {
         let now = Instant::now();
         let mut schedule = Schedule::new(now, INTERVAL);
         for number in 0..jobs {
-            schedule.join(id(number), now);
+            schedule.join([id(number)].into_iter(), now);
         }
         (schedule, now)
     }
@@ -262,6 +274,22 @@ mod tests {
         }
         // From half an interval after the first poll on, each has its place.
         assert!(counts.iter().all(|count| (14..=16).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn jobs_that_join_together_are_spread_evenly_and_polled_in_their_order() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start, INTERVAL);
+        schedule.join((0..60).map(id), start);
+        poll_all(&mut schedule, start);
+        let mut order = Vec::new();
+        for half_second in 61..=120_u32 {
+            let polled = poll_all(&mut schedule, start + Duration::from_millis(500) * half_second);
+            assert_eq!(polled.len(), 1);
+            order.extend(polled);
+        }
+        let descents = order.windows(2).filter(|pair| number(&pair[1]) != number(&pair[0]) + 1).count();
+        assert!(descents <= 1, "{order:?}");
     }
 
     #[test]
@@ -307,7 +335,7 @@ mod tests {
         let (mut schedule, start) = schedule(1);
         let job = schedule.take_due(start).unwrap();
         schedule.leave(&job, start);
-        schedule.join(job.clone(), start);
+        schedule.join([job.clone()].into_iter(), start);
         schedule.answered(&job, Next::Never, start);
         assert_eq!(schedule.untried(), 1);
         assert_eq!(schedule.take_due(start), Some(job));

@@ -1,8 +1,8 @@
 //! Makes responses: plain words, JSON, pages, each with its exact headers. Used by the endpoints.
 
-use crate::exposition::body::ScrapeBody;
+use crate::exposition::body::{Parts, ScrapeBody};
 use crate::exposition::negotiate::Encoding;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{
@@ -11,11 +11,13 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::{Either, Full};
-use std::io::Write;
+use std::io::{IoSlice, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// The body of a response: a scrape's parts, or one piece.
-pub type Body = Either<Permitted, Full<Bytes>>;
+pub type Body = Either<Permitted, Full<Sent>>;
 
 /// A response.
 pub type Response = http::Response<Body>;
@@ -33,14 +35,18 @@ pub struct Permitted {
 }
 
 impl http_body::Body for Permitted {
-    type Data = Bytes;
+    type Data = Sent;
     type Error = std::convert::Infallible;
 
     fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-        std::pin::Pin::new(&mut self.body).poll_frame(context)
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Sent>, Self::Error>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
+        let permit = self.permit.take();
+        Poll::Ready(
+            frame.map(|frame| frame.map(|frame| frame.map_data(|parts| Sent { parts, _permit: permit }))),
+        )
     }
 
     fn is_end_stream(&self) -> bool {
@@ -52,11 +58,43 @@ impl http_body::Body for Permitted {
     }
 }
 
+/// Bytes on their way. The place among the scrapes goes with them: the body itself is done as soon as it has handed
+/// them over, long before a slow scraper has them.
+#[derive(Debug, Default)]
+pub struct Sent {
+    parts: Parts,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl From<Bytes> for Sent {
+    fn from(bytes: Bytes) -> Self {
+        Self { parts: bytes.into(), _permit: None }
+    }
+}
+
+impl Buf for Sent {
+    fn remaining(&self) -> usize {
+        self.parts.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.parts.chunk()
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        self.parts.chunks_vectored(slices)
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.parts.advance(count);
+    }
+}
+
 /// A whole response of one piece.
 #[must_use]
 pub fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response {
     let body = body.into();
-    let mut response = http::Response::new(Either::Right(Full::new(body.clone())));
+    let mut response = http::Response::new(Either::Right(Full::new(body.clone().into())));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -132,6 +170,6 @@ pub fn compress_for(request: &HeaderMap, mut response: Response, body: &[u8]) ->
     let headers = response.headers_mut();
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(compressed.len()));
-    *response.body_mut() = Either::Right(Full::new(compressed.into()));
+    *response.body_mut() = Either::Right(Full::new(Bytes::from(compressed).into()));
     response
 }
