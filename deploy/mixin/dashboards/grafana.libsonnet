@@ -26,7 +26,8 @@ function(config) {
   datasource:: { type: 'prometheus', uid: '${datasource}' },
 
   // In an expression $S stands for the chosen scrape, $J for the chosen imports as well, OF_TEAM keeps what belongs to an
-  // import with the chosen labels, and NAMED adds the import's name to it.
+  // import with the chosen labels, and NAMED adds the import's name to it. OF_EXPORTER keeps the targets that were this
+  // exporter within a day: All in $S means every target of that Prometheus, and an exporter that is down says nothing.
   local scope = 'cluster=~"$cluster",job=~"$job",instance=~"$instance"',
   local teams = std.join('', [',%s=~"$%s"' % [label, label] for label in config.jobLabels]),
   local shown = std.join(', ', [config.nameLabel] + config.jobLabels),
@@ -36,6 +37,7 @@ function(config) {
     std.foldl(
       function(written, pair) std.strReplace(written, pair[0], pair[1]),
       [
+        ['OF_EXPORTER', 'and on (cluster, job, instance) present_over_time(grid_bulk_exporter_build_info{$S}[1d])'],
         ['OF_TEAM_AT_END', 'and on (jobId) grid_bulk_job_info{$S%s} @ end()' % teams],
         ['NAMED_AT_END', '* on (jobId) group_left (%s) %s' % [shown, info('jobId, ' + shown, ' @ end()')]],
         ['OF_TEAM', 'and on (jobId) grid_bulk_job_info{$S%s}' % teams],
@@ -384,7 +386,8 @@ function(config) {
     failedShare: 'max by (jobId) (grid_bulk_job_failed_rows{$J} / (grid_bulk_job_processed_rows{$J} > 0))',
     lastChange: 'max by (jobId) (grid_bulk_job_last_change_timestamp_seconds{$J}) * 1000',
     lastPoll: 'max by (jobId) (grid_bulk_job_last_poll_success_timestamp_seconds{$J}) * 1000',
-    speed: 'clamp_min(max by (jobId) (deriv(grid_bulk_job_processed_rows{$J}[10m])), 0)',
+    // Only while it runs: after the end the window would go on showing a speed for 10 minutes.
+    speed: 'clamp_min(max by (jobId) (deriv(grid_bulk_job_processed_rows{$J}[10m]) and ignoring (status) grid_bulk_job_status{$J,status="PROCESSING"} == 1), 0)',
     // Only while the total is known, the import runs, its last poll was good and it moves.
     timeLeft: |||
       clamp_min(max by (jobId) (

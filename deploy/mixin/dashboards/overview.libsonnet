@@ -49,12 +49,24 @@ function(config, g)
     // Where hundreds are shown, lines for each that was completed would hide the graphs.
     g.endAnnotations(' and on () count(grid_bulk_job_info{$J}) <= 50') + g.restartAnnotations,
     [
+      g.stat('Exporter', |||
+        Whether Prometheus could scrape the exporter last time. DOWN: nothing here is known, and an empty table is no good
+        sign. With several instances, one that is down is enough.
+      |||, [2, 4], [
+        g.now('min(up{$S} OF_EXPORTER) or vector(0)', 'exporter'),
+      ], noValue='DOWN') + g.fields({ mappings: [{
+        type: 'value',
+        options: {
+          '1': { text: 'up', color: g.colours.good, index: 0 },
+          '0': { text: 'DOWN', color: g.colours.bad, index: 1 },
+        },
+      }], thresholds: g.steps(g.colours.bad, [[1, g.colours.good]]) }),
       g.stat('Imports by status', |||
         Imports chosen above, by status. An import that was never read has none and is not counted. More than a few
         FAILED, or any UNKNOWN, is worth a look at the table.
-      |||, [6, 4], [
+      |||, [5, 4], [
         g.now('sum by (status) (max by (cluster, job, jobId, status) (grid_bulk_job_status{$J}) OF_TEAM)', '{{status}}'),
-      ], noValue='No imports watched') + g.fields({ color: { mode: 'fixed', fixedColor: g.colours.running } }, g.paintStatuses) + {
+      ], 'locale', noValue='No data, or no import watched') + g.fields({ color: { mode: 'fixed', fixedColor: g.colours.running } }, g.paintStatuses) + {
         options+: { textMode: 'value_and_name', wideLayout: false },
       },
       g.gauge('Overall progress', |||
@@ -95,7 +107,7 @@ function(config, g)
       ], 's') + g.fields({ decimals: 0, thresholds: g.limits(limits.ageSeconds, g.colours.good) }),
       g.stat('Alerts firing', |||
         Alerts of the rules shipped with the exporter that fire now. Needs those rules in this Prometheus; 0 without them.
-      |||, [3, 4], [
+      |||, [2, 4], [
         g.now('count(ALERTS{alertname=~"GridBulk.+",alertstate="firing"}) or vector(0)', 'alerts'),
       ]) + g.fields({
         thresholds: g.steps(g.colours.good, [[1, g.colours.bad]]),
@@ -105,7 +117,7 @@ function(config, g)
       g.table('Imports that need attention', |||
         One row for each import with a symptom, and the figure under the symptom: many new failed rows (%(rows)s within %(window)s),
         a large share of new failures, failed in the last hours, completed with many failures, no progress, or not readable.
-        Empty is good. Thresholds are those of the alerts.
+        Empty is good while the exporter is up. Thresholds are those of the alerts, without their waits.
       ||| % alerts.JobFailedRowsSpike, [24, 7], [
         g.column(|||
           (
@@ -144,7 +156,7 @@ function(config, g)
             or max by (jobId) ((grid_bulk_job_poll_success{$J} == 0) * 0 + on (cluster, job, instance) group_left () max by (cluster, job, instance) (process_start_time_seconds{$S}))
           )) NAMED
         |||),
-      ], pages=true) + g.fields({ noValue: 'No import needs attention' }, [
+      ], pages=true) + g.fields({ noValue: 'No import is known to need attention; if the exporter is DOWN, nothing is known' }, [
         emptyCells,
         idColumn,
         g.columnLooks('Value #A', 'New failed rows, %s' % alerts.JobFailedRowsSpike.window, coloured(g.colours.soon) { unit: 'locale', decimals: 0 }),
@@ -182,7 +194,7 @@ function(config, g)
         g.column(g.import_.lastChange + ' OF_TEAM'),
         g.column(g.import_.lastPoll + ' OF_TEAM'),
         g.column('max by (jobId) (grid_bulk_job_poll_success{$J}) OF_TEAM'),
-      ], pages=true) + g.fields({ noValue: 'No imports watched: see below how one gets in' }, [
+      ], pages=true) + g.fields({ noValue: 'No data, or no import watched: see below how one gets in' }, [
         emptyCells,
         idColumn,
         g.columnLooks('status', 'Status', statusLooks),
