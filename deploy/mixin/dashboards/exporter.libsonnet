@@ -20,7 +20,7 @@ function(config, g)
     g.restartAnnotations,
     [
       g.stat('Up', 'Whether Prometheus could scrape the exporter last time. If not: is the process up, the port reachable?', [3, 4], [
-        g.now('up{$S}', '{{instance}}'),
+        g.now('up{$S} OF_EXPORTER', '{{instance}}'),
       ], noValue='No target') + g.fields({ mappings: [{
         type: 'value',
         options: {
@@ -55,7 +55,7 @@ function(config, g)
       ], 's') + g.fields({ decimals: 0, thresholds: g.limits(limits.cycleAgeSeconds, g.colours.good) }),
       g.stat('Imports watched', 'Imports in the set, whatever their status, also those never read.', [3, 4], [
         g.now('sum(max by (cluster, job, instance, status) (grid_bulk_jobs{$S}))', 'imports'),
-      ], noValue='No exporter'),
+      ], 'locale', noValue='No exporter') + g.fields({ decimals: 0 }),
       g.stat('Version', 'The build that runs. Two values after an upgrade: one instance still runs the old one.', [4, 4], [
         g.now('max by (instance, version) (grid_bulk_exporter_build_info{$S})', '{{version}}'),
       ]) + { options+: { textMode: 'name' } },
@@ -78,11 +78,15 @@ function(config, g)
       ]) + g.stacked + g.worse + g.fields({ noValue: 'No failures' }),
       g.graph('Poll cycle, p50 and p99', |||
         From the start of a cycle until each import due in it was answered. Near the poll interval, data is soon older than it
-        looks: raise the interval or the concurrency.
+        looks: raise the interval or the concurrency. Dashed in grey: the interval, as the time between two cycles.
       |||, [8, 8], [
         g.target(quantile(0.5, 'grid_bulk_exporter_poll_cycle_duration_seconds'), 'p50 {{instance}}'),
         g.target(quantile(0.99, 'grid_bulk_exporter_poll_cycle_duration_seconds'), 'p99 {{instance}}'),
-      ], 's') + g.fields({}, [g.override('/^p99/', asDashed)]),
+        g.target('1 / (sum by (instance) (rate(grid_bulk_exporter_poll_cycles_total{$S}[$__rate_interval])) > 0)', 'interval {{instance}}'),
+      ], 's') + g.fields({}, [
+        g.override('/^p99/', asDashed),
+        g.override('/^interval/', asDashed { color: { mode: 'fixed', fixedColor: g.colours.waiting }, 'custom.fillOpacity': 0 }),
+      ]),
       g.graph('Share of cycles that overran', |||
         Cycles that ended with imports not yet asked for. Above the line GridBulkPollOverruns fires. 0 is normal.
       |||, [8, 8], [
@@ -101,7 +105,7 @@ function(config, g)
 
       g.row('API'),
       g.graph('API requests by code', |||
-        Requests sent, retries included, by HTTP status code; none if no answer came. 200 alone is normal.
+        Requests sent, retries included, by HTTP status code; none if no answer came. 200 is normal, and 304: nothing new.
       |||, [8, 8], [
         g.target('sum by (code) (rate(grid_bulk_api_requests_total{$S}[$__rate_interval])) > 0', '{{code}}'),
       ], 'reqps') + g.stacked + g.fields({}, [

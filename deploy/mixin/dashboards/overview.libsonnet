@@ -251,11 +251,11 @@ function(config, g)
         g.target('sum(rate(grid_bulk_rows_total{$S,result="failed"}[$__rate_interval])) / (sum(rate(grid_bulk_rows_total{$S}[$__rate_interval])) > 0)', 'failed share'),
       ], 'percentunit') + g.line(alerts.FailedRowsSpike.maxRatio) + g.fields({ max: null }, [g.paint('failed share', g.colours.bad)]),
       g.graph('Failing fastest, top 10 (failed rows per minute)', |||
-        The ten imports chosen above whose failed rows grow fastest at the end of the range. Flat at 0 is good. One that rises
+        The ten imports chosen above whose failed rows grow fastest, of those that run at the end of the range. Flat at 0 is good. One that rises
         alone: look at its file. Many at once: suspect the API, or a change of the schema.
       |||, [12, 8], [
         g.target(|||
-          (max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m])) * 60 and topk(10, max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m] @ end())) OF_TEAM_AT_END)) NAMED_AT_END
+          (max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m])) * 60 and topk(10, max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m] @ end()) and ignoring (status) grid_bulk_job_status{$J,status="PROCESSING"} @ end() == 1) OF_TEAM_AT_END)) NAMED_AT_END
         |||, '{{%s}} {{jobId}}' % name),
       ]) + g.legendTable + g.worse,
       g.bars('Errors by code, top 15', |||
