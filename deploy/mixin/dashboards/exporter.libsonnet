@@ -75,7 +75,7 @@ function(config, g)
         the API, the network or the proxy. 0 is normal.
       |||, [8, 8], [
         g.target('sum by (reason) (rate(grid_bulk_poll_failures_total{$S}[$__rate_interval])) * 60 > 0', '{{reason}}'),
-      ]) + g.stacked + g.worse + g.fields({ noValue: 'No failures' }),
+      ]) + g.stacked + g.dense + g.worseWords + g.fields({ noValue: 'No failures' }),
       g.graph('Poll cycle, p50 and p99', |||
         From the start of a cycle until each import due in it was answered. Near the poll interval, data is soon older than it
         looks: raise the interval or the concurrency. Dashed in grey: the interval, as the time between two cycles.

@@ -160,10 +160,19 @@ function(config) {
       tooltip: { mode: 'multi', sort: 'desc' },
     },
   },
+  // Areas dense enough for shades to show.
+  dense:: { fieldConfig+: { defaults+: { custom+: { fillOpacity: 50 } } } },
   stacked:: { fieldConfig+: { defaults+: { custom+: { fillOpacity: 20, stacking: { mode: 'normal', group: 'A' } } } } },
   shades(colour):: { fieldConfig+: { defaults+: { color: { mode: 'shades', fixedColor: colour } } } },
-  // From yellow to red by how much it is, for things of which none is good.
-  worse:: { fieldConfig+: { defaults+: { color: { mode: 'continuous-YlRd', seriesBy: 'last' } } } },
+  // For things of which none is good, and whose names nobody knows beforehand: shades of red, neighbours light and dark by
+  // turns, which colour blindness leaves apart; and, where two are still alike, another style of line by the last
+  // character of the name, so that it stays the same when others come and go.
+  worse(lastCharacters):: g.shades(g.colours.bad) + g.fields({}, [
+    g.override('/[%s]$/' % lastCharacters[i], { 'custom.lineStyle': { fill: 'dash', dash: [[10, 5], [2, 5], [12, 4, 2, 4]][i] } })
+    for i in std.range(0, 2)
+  ]),
+  worseImports:: g.worse(['4-7', '89ab', 'cdef']),
+  worseWords:: g.worse(['dDlL', 'eEyY', 'tTsS']),
   // A dashed line where an alert begins, always within the axis.
   line(limit):: { fieldConfig+: { defaults+: {
     custom+: { thresholdsStyle: { mode: 'dashed' }, axisSoftMax: limit * 1.25 },

@@ -257,7 +257,7 @@ function(config, g)
         g.target(|||
           (max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m])) * 60 and topk(10, max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m] @ end()) and ignoring (status) grid_bulk_job_status{$J,status="PROCESSING"} @ end() == 1) OF_TEAM_AT_END)) NAMED_AT_END
         |||, '{{%s}} {{jobId}}' % name),
-      ]) + g.legendTable + g.worse,
+      ]) + g.legendTable + g.worseImports + g.fields({ noValue: 'No import runs' }),
       g.bars('Errors by code, top 15', |||
         Entries in the lists of errors of the imports chosen above, by code, as of their last good polls. What to correct in
         the files.
