@@ -60,7 +60,7 @@ function(config, g)
         g.now('max by (instance, version) (grid_bulk_exporter_build_info{$S})', '{{version}}'),
       ]) + { options+: { textMode: 'name' } },
       g.stat('Uptime', 'Time since the start of the process. Short again and again: it crashes, or is killed for its memory.', [5, 4], [
-        g.now('time() - max by (instance) (process_start_time_seconds{$S})', '{{instance}}'),
+        g.now('time() - max by (instance) (process_start_time_seconds{$S} OF_EXPORTER)', '{{instance}}'),
       ], 's') + g.fields({ decimals: 0 }),
 
       g.row('Polling'),
@@ -190,19 +190,19 @@ function(config, g)
 
       g.row('Process'),
       g.graph('CPU', 'Share of one core. Grows with imports and scrapes; steady is normal.', [8, 8], [
-        g.target('sum by (instance) (rate(process_cpu_seconds_total{$S}[$__rate_interval]))', '{{instance}}'),
+        g.target('sum by (instance) (rate(process_cpu_seconds_total{$S}[$__rate_interval]) OF_EXPORTER)', '{{instance}}'),
       ], 'percentunit'),
       g.graph('Memory', 'Resident memory. Grows with the number of imports, not with time.', [8, 8], [
-        g.target('max by (instance) (process_resident_memory_bytes{$S})', '{{instance}}'),
+        g.target('max by (instance) (process_resident_memory_bytes{$S} OF_EXPORTER)', '{{instance}}'),
       ], 'bytes'),
       g.graph('Open files', 'Share of the file descriptors that may be open. Near 1, connections are refused: raise the limit.', [8, 8], [
-        g.target('max by (instance) (process_open_fds{$S} / process_max_fds{$S})', '{{instance}}'),
+        g.target('max by (instance) (process_open_fds{$S} / process_max_fds{$S} OF_EXPORTER)', '{{instance}}'),
       ], 'percentunit'),
       g.graph('Scrape time', 'How long Prometheus waited for a scrape. Must stay well below its scrape_timeout.', [8, 8], [
-        g.target('max by (instance) (scrape_duration_seconds{$S})', '{{instance}}'),
+        g.target('max by (instance) (scrape_duration_seconds{$S} OF_EXPORTER)', '{{instance}}'),
       ], 's'),
       g.graph('Series in a scrape', 'Samples in each scrape: some twenty for each import, and the own ones.', [8, 8], [
-        g.target('max by (instance) (scrape_samples_scraped{$S})', '{{instance}}'),
+        g.target('max by (instance) (scrape_samples_scraped{$S} OF_EXPORTER)', '{{instance}}'),
       ]) + g.fields({ decimals: 0 }),
       g.graph('Connections to the exporter', 'Connections open to its own web server. One or two for each Prometheus are normal.', [8, 8], [
         g.target('max by (instance) (grid_bulk_exporter_web_connections{$S})', '{{instance}}'),

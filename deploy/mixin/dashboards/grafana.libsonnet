@@ -321,7 +321,7 @@ function(config) {
     annotation('Import failed', g.colours.bad, ends('FAILED'), { useValueForTime: true }),
   ],
   restartAnnotations:: [
-    annotation('Exporter restarted', g.colours.soon, 'changes(process_start_time_seconds{$S}[5m]) > 0', {
+    annotation('Exporter restarted', g.colours.soon, 'changes(process_start_time_seconds{$S}[5m]) > 0 OF_EXPORTER', {
       tagKeys: 'instance',
       textFormat: '{{instance}}',
     }),

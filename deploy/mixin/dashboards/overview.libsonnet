@@ -33,7 +33,7 @@ function(config, g)
 
   local since = '(grid_bulk_job_completed_timestamp_seconds{$J} or grid_bulk_job_last_change_timestamp_seconds{$J})';
   local unchanged(status, seconds) = |||
-    time() - max by (jobId) (
+    time() - min by (jobId) (
       grid_bulk_job_last_change_timestamp_seconds{$J}
       and ignoring (status) grid_bulk_job_status{$J,status="%s"} == 1
       and grid_bulk_job_poll_success{$J} == 1
@@ -136,14 +136,23 @@ function(config, g)
           ) > %(ratio)s) NAMED
         ||| % (alerts.JobFailedRatioSpike { ratio: '%.10g' % alerts.JobFailedRatioSpike.maxRatio })),
         g.column(|||
-          (time() - min by (jobId) (%s and ignoring (status) grid_bulk_job_status{$J,status="FAILED"} == 1) < %d) NAMED
+          (time() - min by (jobId) (%s) < %d and max by (jobId) (grid_bulk_job_status{$J,status="FAILED"}) == 1) NAMED
         ||| % [since, alerts.JobFailed.endedSeconds]),
         g.column(|||
-          (max by (jobId) (
-            grid_bulk_job_failed_rows{$J} / (grid_bulk_job_processed_rows{$J} > 0) > %(ratio)s
-            and (grid_bulk_job_failed_rows{$J} >= %(rows)s or grid_bulk_job_successful_rows{$J} == 0)
-            and ignoring (status) grid_bulk_job_status{$J,status="COMPLETED"} == 1
-          ) and time() - min by (jobId) (%(since)s) < %(endedSeconds)d) NAMED
+          (
+            (
+              (
+                max by (jobId) (grid_bulk_job_failed_rows{$J} / (grid_bulk_job_processed_rows{$J} > 0)) > %(ratio)s
+                and max by (jobId) (grid_bulk_job_failed_rows{$J}) >= %(rows)s
+              )
+              or (
+                max by (jobId) (grid_bulk_job_failed_rows{$J} / (grid_bulk_job_processed_rows{$J} > 0))
+                and max by (jobId) (grid_bulk_job_successful_rows{$J}) == 0
+              ) > 0
+            )
+            and max by (jobId) (grid_bulk_job_status{$J,status="COMPLETED"}) == 1
+            and time() - min by (jobId) (%(since)s) < %(endedSeconds)d
+          ) NAMED
         ||| % (alerts.JobEndedWithFailedRows { since: since, ratio: '%.10g' % alerts.JobEndedWithFailedRows.maxRatio })),
         g.column('(%s or %s) NAMED' % [
           g.text(unchanged('PROCESSING', alerts.JobStalled.unchangedSeconds)),
@@ -152,10 +161,10 @@ function(config, g)
         // An import that was never read well has no time of it: then the time since the start of the process.
         g.column(|||
           (time() - (
-            max by (jobId) (grid_bulk_job_last_poll_success_timestamp_seconds{$J} and grid_bulk_job_poll_success{$J} == 0)
-            or max by (jobId) ((grid_bulk_job_poll_success{$J} == 0) * 0 + on (cluster, job, instance) group_left () max by (cluster, job, instance) (process_start_time_seconds{$S}))
-          )) NAMED
-        |||),
+            max by (jobId) (grid_bulk_job_last_poll_success_timestamp_seconds{$J})
+            or max by (jobId) (grid_bulk_job_poll_success{$J} * 0 + on (cluster, job, instance) group_left () max by (cluster, job, instance) (process_start_time_seconds{$S}))
+          ) and max by (jobId) (max_over_time(grid_bulk_job_poll_success{$J}[%(window)s])) == 0) NAMED
+        ||| % alerts.JobPollFailing),
       ], pages=true) + g.fields({ noValue: 'No import is known to need attention; if the exporter is DOWN, nothing is known' }, [
         emptyCells,
         idColumn,
