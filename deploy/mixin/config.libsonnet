@@ -26,6 +26,8 @@
     showCluster: false,
 
     // One entry for each alert. `keep` is keep_firing_for. `enabled: false` leaves an alert out.
+    // A `window` must be more than twice `poll.interval`: with polls further apart, windows without any end an alert's wait
+    // again and again. With 5 minutes or more raise those of CredentialsRefused and JobNotFound, and their `for` above them.
     alerts: {
       JobFailedRowsSpike: { severity: 'warning', keep: '10m', window: '15m', bornWindow: '2h', rows: 100 },
       JobFailedRatioSpike: { severity: 'critical', 'for': '2m', keep: '10m', window: '15m', minRows: 50, maxRatio: 0.2 },

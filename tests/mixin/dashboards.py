@@ -232,6 +232,20 @@ def colours(name, dashboard):
                     yield f"panel {panel['title']!r}: a status or result has a colour by chance"
 
 
+def line_colours(name, dashboard):
+    """Lines told apart: no colour by value, which gives equal values one colour, and no palette, which gives any name red or green."""
+    for panel in graphical(dashboard):
+        if panel["type"] != "timeseries":
+            continue
+        overrides = [{item["id"]: item["value"] for item in override["properties"]} for override in panel["fieldConfig"]["overrides"]]
+        default = panel["fieldConfig"]["defaults"].get("color", {})
+        for mode in {colour.get("mode") for colour in [default, *(looks.get("color", {"mode": "fixed"}) for looks in overrides)]}:
+            if mode not in ("fixed", "shades"):
+                yield f"panel {panel['title']!r}: lines coloured by {mode} cannot be told apart, or mean what they do not"
+        if default.get("fixedColor") == MEANING["failed"] and not any("custom.lineStyle" in looks for looks in overrides):
+            yield f"panel {panel['title']!r}: shades of red without styles of line"
+
+
 def links(name, dashboard):
     """Every /d/… leads to a dashboard that there is."""
     for uid in re.findall(r"/d/([\w-]+)", str(dashboard)):
@@ -241,7 +255,7 @@ def links(name, dashboard):
         yield "no way from a row to its import"
 
 
-CHECKS = [frame, variables, panels, places, expressions, crowds, colours, links]
+CHECKS = [frame, variables, panels, places, expressions, crowds, colours, line_colours, links]
 
 
 def check(name, dashboard):

@@ -20,7 +20,7 @@ function(config, g)
     g.restartAnnotations,
     [
       g.stat('Up', 'Whether Prometheus could scrape the exporter last time. If not: is the process up, the port reachable?', [3, 4], [
-        g.now('up{$S}', '{{instance}}'),
+        g.now('up{$S} OF_EXPORTER', '{{instance}}'),
       ], noValue='No target') + g.fields({ mappings: [{
         type: 'value',
         options: {
@@ -55,12 +55,12 @@ function(config, g)
       ], 's') + g.fields({ decimals: 0, thresholds: g.limits(limits.cycleAgeSeconds, g.colours.good) }),
       g.stat('Imports watched', 'Imports in the set, whatever their status, also those never read.', [3, 4], [
         g.now('sum(max by (cluster, job, instance, status) (grid_bulk_jobs{$S}))', 'imports'),
-      ], noValue='No exporter'),
+      ], 'locale', noValue='No exporter') + g.fields({ decimals: 0 }),
       g.stat('Version', 'The build that runs. Two values after an upgrade: one instance still runs the old one.', [4, 4], [
         g.now('max by (instance, version) (grid_bulk_exporter_build_info{$S})', '{{version}}'),
       ]) + { options+: { textMode: 'name' } },
       g.stat('Uptime', 'Time since the start of the process. Short again and again: it crashes, or is killed for its memory.', [5, 4], [
-        g.now('time() - max by (instance) (process_start_time_seconds{$S})', '{{instance}}'),
+        g.now('time() - max by (instance) (process_start_time_seconds{$S} OF_EXPORTER)', '{{instance}}'),
       ], 's') + g.fields({ decimals: 0 }),
 
       g.row('Polling'),
@@ -75,14 +75,18 @@ function(config, g)
         the API, the network or the proxy. 0 is normal.
       |||, [8, 8], [
         g.target('sum by (reason) (rate(grid_bulk_poll_failures_total{$S}[$__rate_interval])) * 60 > 0', '{{reason}}'),
-      ]) + g.stacked + g.worse + g.fields({ noValue: 'No failures' }),
+      ]) + g.stacked + g.dense + g.worseWords + g.fields({ noValue: 'No failures' }),
       g.graph('Poll cycle, p50 and p99', |||
         From the start of a cycle until each import due in it was answered. Near the poll interval, data is soon older than it
-        looks: raise the interval or the concurrency.
+        looks: raise the interval or the concurrency. Dashed in grey: the interval, as the time between two cycles.
       |||, [8, 8], [
         g.target(quantile(0.5, 'grid_bulk_exporter_poll_cycle_duration_seconds'), 'p50 {{instance}}'),
         g.target(quantile(0.99, 'grid_bulk_exporter_poll_cycle_duration_seconds'), 'p99 {{instance}}'),
-      ], 's') + g.fields({}, [g.override('/^p99/', asDashed)]),
+        g.target('1 / (sum by (instance) (rate(grid_bulk_exporter_poll_cycles_total{$S}[$__rate_interval])) > 0)', 'interval {{instance}}'),
+      ], 's') + g.fields({}, [
+        g.override('/^p99/', asDashed),
+        g.override('/^interval/', asDashed { color: { mode: 'fixed', fixedColor: g.colours.waiting }, 'custom.fillOpacity': 0 }),
+      ]),
       g.graph('Share of cycles that overran', |||
         Cycles that ended with imports not yet asked for. Above the line GridBulkPollOverruns fires. 0 is normal.
       |||, [8, 8], [
@@ -101,7 +105,7 @@ function(config, g)
 
       g.row('API'),
       g.graph('API requests by code', |||
-        Requests sent, retries included, by HTTP status code; none if no answer came. 200 alone is normal.
+        Requests sent, retries included, by HTTP status code; none if no answer came. 200 is normal, and 304: nothing new.
       |||, [8, 8], [
         g.target('sum by (code) (rate(grid_bulk_api_requests_total{$S}[$__rate_interval])) > 0', '{{code}}'),
       ], 'reqps') + g.stacked + g.fields({}, [
@@ -186,19 +190,19 @@ function(config, g)
 
       g.row('Process'),
       g.graph('CPU', 'Share of one core. Grows with imports and scrapes; steady is normal.', [8, 8], [
-        g.target('sum by (instance) (rate(process_cpu_seconds_total{$S}[$__rate_interval]))', '{{instance}}'),
+        g.target('sum by (instance) (rate(process_cpu_seconds_total{$S}[$__rate_interval]) OF_EXPORTER)', '{{instance}}'),
       ], 'percentunit'),
       g.graph('Memory', 'Resident memory. Grows with the number of imports, not with time.', [8, 8], [
-        g.target('max by (instance) (process_resident_memory_bytes{$S})', '{{instance}}'),
+        g.target('max by (instance) (process_resident_memory_bytes{$S} OF_EXPORTER)', '{{instance}}'),
       ], 'bytes'),
       g.graph('Open files', 'Share of the file descriptors that may be open. Near 1, connections are refused: raise the limit.', [8, 8], [
-        g.target('max by (instance) (process_open_fds{$S} / process_max_fds{$S})', '{{instance}}'),
+        g.target('max by (instance) (process_open_fds{$S} / process_max_fds{$S} OF_EXPORTER)', '{{instance}}'),
       ], 'percentunit'),
       g.graph('Scrape time', 'How long Prometheus waited for a scrape. Must stay well below its scrape_timeout.', [8, 8], [
-        g.target('max by (instance) (scrape_duration_seconds{$S})', '{{instance}}'),
+        g.target('max by (instance) (scrape_duration_seconds{$S} OF_EXPORTER)', '{{instance}}'),
       ], 's'),
       g.graph('Series in a scrape', 'Samples in each scrape: some twenty for each import, and the own ones.', [8, 8], [
-        g.target('max by (instance) (scrape_samples_scraped{$S})', '{{instance}}'),
+        g.target('max by (instance) (scrape_samples_scraped{$S} OF_EXPORTER)', '{{instance}}'),
       ]) + g.fields({ decimals: 0 }),
       g.graph('Connections to the exporter', 'Connections open to its own web server. One or two for each Prometheus are normal.', [8, 8], [
         g.target('max by (instance) (grid_bulk_exporter_web_connections{$S})', '{{instance}}'),

@@ -26,7 +26,8 @@ function(config) {
   datasource:: { type: 'prometheus', uid: '${datasource}' },
 
   // In an expression $S stands for the chosen scrape, $J for the chosen imports as well, OF_TEAM keeps what belongs to an
-  // import with the chosen labels, and NAMED adds the import's name to it.
+  // import with the chosen labels, and NAMED adds the import's name to it. OF_EXPORTER keeps the targets that were this
+  // exporter within a day: All in $S means every target of that Prometheus, and an exporter that is down says nothing.
   local scope = 'cluster=~"$cluster",job=~"$job",instance=~"$instance"',
   local teams = std.join('', [',%s=~"$%s"' % [label, label] for label in config.jobLabels]),
   local shown = std.join(', ', [config.nameLabel] + config.jobLabels),
@@ -36,6 +37,7 @@ function(config) {
     std.foldl(
       function(written, pair) std.strReplace(written, pair[0], pair[1]),
       [
+        ['OF_EXPORTER', 'and on (cluster, job, instance) present_over_time(grid_bulk_exporter_build_info{$S}[1d])'],
         ['OF_TEAM_AT_END', 'and on (jobId) grid_bulk_job_info{$S%s} @ end()' % teams],
         ['NAMED_AT_END', '* on (jobId) group_left (%s) %s' % [shown, info('jobId, ' + shown, ' @ end()')]],
         ['OF_TEAM', 'and on (jobId) grid_bulk_job_info{$S%s}' % teams],
@@ -158,10 +160,19 @@ function(config) {
       tooltip: { mode: 'multi', sort: 'desc' },
     },
   },
+  // Areas dense enough for shades to show.
+  dense:: { fieldConfig+: { defaults+: { custom+: { fillOpacity: 50 } } } },
   stacked:: { fieldConfig+: { defaults+: { custom+: { fillOpacity: 20, stacking: { mode: 'normal', group: 'A' } } } } },
   shades(colour):: { fieldConfig+: { defaults+: { color: { mode: 'shades', fixedColor: colour } } } },
-  // From yellow to red by how much it is, for things of which none is good.
-  worse:: { fieldConfig+: { defaults+: { color: { mode: 'continuous-YlRd', seriesBy: 'last' } } } },
+  // For things of which none is good, and whose names nobody knows beforehand: shades of red, neighbours light and dark by
+  // turns, which colour blindness leaves apart; and, where two are still alike, another style of line by the last
+  // character of the name, so that it stays the same when others come and go.
+  worse(lastCharacters):: g.shades(g.colours.bad) + g.fields({}, [
+    g.override('/[%s]$/' % lastCharacters[i], { 'custom.lineStyle': { fill: 'dash', dash: [[10, 5], [2, 5], [12, 4, 2, 4]][i] } })
+    for i in std.range(0, 2)
+  ]),
+  worseImports:: g.worse(['4-7', '89ab', 'cdef']),
+  worseWords:: g.worse(['dDlL', 'eEyY', 'tTsS']),
   // A dashed line where an alert begins, always within the axis.
   line(limit):: { fieldConfig+: { defaults+: {
     custom+: { thresholdsStyle: { mode: 'dashed' }, axisSoftMax: limit * 1.25 },
@@ -310,7 +321,7 @@ function(config) {
     annotation('Import failed', g.colours.bad, ends('FAILED'), { useValueForTime: true }),
   ],
   restartAnnotations:: [
-    annotation('Exporter restarted', g.colours.soon, 'changes(process_start_time_seconds{$S}[5m]) > 0', {
+    annotation('Exporter restarted', g.colours.soon, 'changes(process_start_time_seconds{$S}[5m]) > 0 OF_EXPORTER', {
       tagKeys: 'instance',
       textFormat: '{{instance}}',
     }),
@@ -384,7 +395,8 @@ function(config) {
     failedShare: 'max by (jobId) (grid_bulk_job_failed_rows{$J} / (grid_bulk_job_processed_rows{$J} > 0))',
     lastChange: 'max by (jobId) (grid_bulk_job_last_change_timestamp_seconds{$J}) * 1000',
     lastPoll: 'max by (jobId) (grid_bulk_job_last_poll_success_timestamp_seconds{$J}) * 1000',
-    speed: 'clamp_min(max by (jobId) (deriv(grid_bulk_job_processed_rows{$J}[10m])), 0)',
+    // Only while it runs: after the end the window would go on showing a speed for 10 minutes.
+    speed: 'clamp_min(max by (jobId) (deriv(grid_bulk_job_processed_rows{$J}[10m]) and ignoring (status) grid_bulk_job_status{$J,status="PROCESSING"} == 1), 0)',
     // Only while the total is known, the import runs, its last poll was good and it moves.
     timeLeft: |||
       clamp_min(max by (jobId) (

@@ -145,6 +145,6 @@ function(config, g)
         The same over time, stacked. A code that appears late hints at one part of the file.
       |||, [12, 9], [
         g.target('max by (code) (grid_bulk_job_error_entries{$J})', '{{code}}'),
-      ]) + g.stacked + g.worse + g.fields({ decimals: 0, noValue: 'No errors' }),
+      ]) + g.stacked + g.dense + g.worseWords + g.fields({ decimals: 0, noValue: 'No errors' }),
     ]
   )

@@ -33,7 +33,7 @@ function(config, g)
 
   local since = '(grid_bulk_job_completed_timestamp_seconds{$J} or grid_bulk_job_last_change_timestamp_seconds{$J})';
   local unchanged(status, seconds) = |||
-    time() - max by (jobId) (
+    time() - min by (jobId) (
       grid_bulk_job_last_change_timestamp_seconds{$J}
       and ignoring (status) grid_bulk_job_status{$J,status="%s"} == 1
       and grid_bulk_job_poll_success{$J} == 1
@@ -49,12 +49,24 @@ function(config, g)
     // Where hundreds are shown, lines for each that was completed would hide the graphs.
     g.endAnnotations(' and on () count(grid_bulk_job_info{$J}) <= 50') + g.restartAnnotations,
     [
+      g.stat('Exporter', |||
+        Whether Prometheus could scrape the exporter last time. DOWN: nothing here is known, and an empty table is no good
+        sign. With several instances, one that is down is enough.
+      |||, [2, 4], [
+        g.now('min(up{$S} OF_EXPORTER) or vector(0)', 'exporter'),
+      ], noValue='DOWN') + g.fields({ mappings: [{
+        type: 'value',
+        options: {
+          '1': { text: 'up', color: g.colours.good, index: 0 },
+          '0': { text: 'DOWN', color: g.colours.bad, index: 1 },
+        },
+      }], thresholds: g.steps(g.colours.bad, [[1, g.colours.good]]) }),
       g.stat('Imports by status', |||
         Imports chosen above, by status. An import that was never read has none and is not counted. More than a few
         FAILED, or any UNKNOWN, is worth a look at the table.
-      |||, [6, 4], [
+      |||, [5, 4], [
         g.now('sum by (status) (max by (cluster, job, jobId, status) (grid_bulk_job_status{$J}) OF_TEAM)', '{{status}}'),
-      ], noValue='No imports watched') + g.fields({ color: { mode: 'fixed', fixedColor: g.colours.running } }, g.paintStatuses) + {
+      ], 'locale', noValue='No data, or no import watched') + g.fields({ color: { mode: 'fixed', fixedColor: g.colours.running } }, g.paintStatuses) + {
         options+: { textMode: 'value_and_name', wideLayout: false },
       },
       g.gauge('Overall progress', |||
@@ -95,7 +107,7 @@ function(config, g)
       ], 's') + g.fields({ decimals: 0, thresholds: g.limits(limits.ageSeconds, g.colours.good) }),
       g.stat('Alerts firing', |||
         Alerts of the rules shipped with the exporter that fire now. Needs those rules in this Prometheus; 0 without them.
-      |||, [3, 4], [
+      |||, [2, 4], [
         g.now('count(ALERTS{alertname=~"GridBulk.+",alertstate="firing"}) or vector(0)', 'alerts'),
       ]) + g.fields({
         thresholds: g.steps(g.colours.good, [[1, g.colours.bad]]),
@@ -105,7 +117,7 @@ function(config, g)
       g.table('Imports that need attention', |||
         One row for each import with a symptom, and the figure under the symptom: many new failed rows (%(rows)s within %(window)s),
         a large share of new failures, failed in the last hours, completed with many failures, no progress, or not readable.
-        Empty is good. Thresholds are those of the alerts.
+        Empty is good while the exporter is up. Thresholds are those of the alerts, without their waits.
       ||| % alerts.JobFailedRowsSpike, [24, 7], [
         g.column(|||
           (
@@ -124,14 +136,23 @@ function(config, g)
           ) > %(ratio)s) NAMED
         ||| % (alerts.JobFailedRatioSpike { ratio: '%.10g' % alerts.JobFailedRatioSpike.maxRatio })),
         g.column(|||
-          (time() - min by (jobId) (%s and ignoring (status) grid_bulk_job_status{$J,status="FAILED"} == 1) < %d) NAMED
+          (time() - min by (jobId) (%s) < %d and max by (jobId) (grid_bulk_job_status{$J,status="FAILED"}) == 1) NAMED
         ||| % [since, alerts.JobFailed.endedSeconds]),
         g.column(|||
-          (max by (jobId) (
-            grid_bulk_job_failed_rows{$J} / (grid_bulk_job_processed_rows{$J} > 0) > %(ratio)s
-            and (grid_bulk_job_failed_rows{$J} >= %(rows)s or grid_bulk_job_successful_rows{$J} == 0)
-            and ignoring (status) grid_bulk_job_status{$J,status="COMPLETED"} == 1
-          ) and time() - min by (jobId) (%(since)s) < %(endedSeconds)d) NAMED
+          (
+            (
+              (
+                max by (jobId) (grid_bulk_job_failed_rows{$J} / (grid_bulk_job_processed_rows{$J} > 0)) > %(ratio)s
+                and max by (jobId) (grid_bulk_job_failed_rows{$J}) >= %(rows)s
+              )
+              or (
+                max by (jobId) (grid_bulk_job_failed_rows{$J} / (grid_bulk_job_processed_rows{$J} > 0))
+                and max by (jobId) (grid_bulk_job_successful_rows{$J}) == 0
+              ) > 0
+            )
+            and max by (jobId) (grid_bulk_job_status{$J,status="COMPLETED"}) == 1
+            and time() - min by (jobId) (%(since)s) < %(endedSeconds)d
+          ) NAMED
         ||| % (alerts.JobEndedWithFailedRows { since: since, ratio: '%.10g' % alerts.JobEndedWithFailedRows.maxRatio })),
         g.column('(%s or %s) NAMED' % [
           g.text(unchanged('PROCESSING', alerts.JobStalled.unchangedSeconds)),
@@ -140,11 +161,11 @@ function(config, g)
         // An import that was never read well has no time of it: then the time since the start of the process.
         g.column(|||
           (time() - (
-            max by (jobId) (grid_bulk_job_last_poll_success_timestamp_seconds{$J} and grid_bulk_job_poll_success{$J} == 0)
-            or max by (jobId) ((grid_bulk_job_poll_success{$J} == 0) * 0 + on (cluster, job, instance) group_left () max by (cluster, job, instance) (process_start_time_seconds{$S}))
-          )) NAMED
-        |||),
-      ], pages=true) + g.fields({ noValue: 'No import needs attention' }, [
+            max by (jobId) (grid_bulk_job_last_poll_success_timestamp_seconds{$J})
+            or max by (jobId) (grid_bulk_job_poll_success{$J} * 0 + on (cluster, job, instance) group_left () max by (cluster, job, instance) (process_start_time_seconds{$S}))
+          ) and max by (jobId) (max_over_time(grid_bulk_job_poll_success{$J}[%(window)s])) == 0) NAMED
+        ||| % alerts.JobPollFailing),
+      ], pages=true) + g.fields({ noValue: 'No import is known to need attention; if the exporter is DOWN, nothing is known' }, [
         emptyCells,
         idColumn,
         g.columnLooks('Value #A', 'New failed rows, %s' % alerts.JobFailedRowsSpike.window, coloured(g.colours.soon) { unit: 'locale', decimals: 0 }),
@@ -182,7 +203,7 @@ function(config, g)
         g.column(g.import_.lastChange + ' OF_TEAM'),
         g.column(g.import_.lastPoll + ' OF_TEAM'),
         g.column('max by (jobId) (grid_bulk_job_poll_success{$J}) OF_TEAM'),
-      ], pages=true) + g.fields({ noValue: 'No imports watched: see below how one gets in' }, [
+      ], pages=true) + g.fields({ noValue: 'No data, or no import watched: see below how one gets in' }, [
         emptyCells,
         idColumn,
         g.columnLooks('status', 'Status', statusLooks),
@@ -239,13 +260,13 @@ function(config, g)
         g.target('sum(rate(grid_bulk_rows_total{$S,result="failed"}[$__rate_interval])) / (sum(rate(grid_bulk_rows_total{$S}[$__rate_interval])) > 0)', 'failed share'),
       ], 'percentunit') + g.line(alerts.FailedRowsSpike.maxRatio) + g.fields({ max: null }, [g.paint('failed share', g.colours.bad)]),
       g.graph('Failing fastest, top 10 (failed rows per minute)', |||
-        The ten imports chosen above whose failed rows grow fastest at the end of the range. Flat at 0 is good. One that rises
+        The ten imports chosen above whose failed rows grow fastest, of those that run at the end of the range. Flat at 0 is good. One that rises
         alone: look at its file. Many at once: suspect the API, or a change of the schema.
       |||, [12, 8], [
         g.target(|||
-          (max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m])) * 60 and topk(10, max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m] @ end())) OF_TEAM_AT_END)) NAMED_AT_END
+          (max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m])) * 60 and topk(10, max by (jobId) (deriv(grid_bulk_job_failed_rows{$J}[10m] @ end()) and ignoring (status) grid_bulk_job_status{$J,status="PROCESSING"} @ end() == 1) OF_TEAM_AT_END)) NAMED_AT_END
         |||, '{{%s}} {{jobId}}' % name),
-      ]) + g.legendTable + g.worse,
+      ]) + g.legendTable + g.worseImports + g.fields({ noValue: 'No import runs' }),
       g.bars('Errors by code, top 15', |||
         Entries in the lists of errors of the imports chosen above, by code, as of their last good polls. What to correct in
         the files.
