@@ -46,7 +46,8 @@ impl ReadJob for Memory {
             status_code: Some(200),
             advice: Advice::default(),
             validators: None,
-            duration: Duration::ZERO,
+            transfer: Duration::ZERO,
+            requests: 1,
         }
     }
 }
@@ -68,6 +69,7 @@ fn polls(criterion: &mut Criterion) {
                 max_requests_per_second: 1e9,
             },
             error_codes_per_job: 20,
+            is_other_api: false,
         };
         let surroundings = Surroundings {
             store: Store::new(clock.now()),

@@ -86,6 +86,7 @@ impl Exporter {
             reader: Arc::new(client),
             poll: config.poll,
             error_codes_per_job: config.limits.error_codes_per_job,
+            is_other_api: false,
         };
         let (mut poller, handle) = Poller::new(setup, surroundings);
         // Before anything listens: a scrape shows all jobs from the first moment, polled or not.
@@ -117,6 +118,7 @@ impl Exporter {
             catalog,
             own,
             clock,
+            grid: config.grid,
             fingerprint: fingerprint.filter(|_| auto_reload),
         };
         Ok(Self { listeners, addresses, web, poller, reloader, reload })

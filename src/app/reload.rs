@@ -9,7 +9,7 @@ use crate::clock::SharedClock;
 use crate::config::error::Faults;
 use crate::config::merge::Inputs;
 use crate::config::reload::{ConfigFingerprint, Loaded, load};
-use crate::config::{Config, JobSpec};
+use crate::config::{Config, GridConfig, JobSpec};
 use crate::exposition::Exposition;
 use crate::grid::client::GridClient;
 use crate::poller::{Handle, Setup};
@@ -54,6 +54,8 @@ pub(super) struct Reloader {
     pub(super) catalog: Catalog,
     pub(super) own: OwnMetrics,
     pub(super) clock: SharedClock,
+    /// The API that is asked.
+    pub(super) grid: GridConfig,
     /// The file's state when it was last loaded; nothing if its changes are not followed.
     pub(super) fingerprint: Option<ConfigFingerprint>,
 }
@@ -124,7 +126,9 @@ impl Reloader {
             reader: Arc::new(client),
             poll: config.poll,
             error_codes_per_job: config.limits.error_codes_per_job,
+            is_other_api: config.grid != self.grid,
         };
+        self.grid = config.grid;
         self.poller.set_up(setup).await;
         let (joined, left) = self.watch(&config.jobs).await;
         self.own.reload.loaded(self.clock.now());

@@ -49,7 +49,7 @@ pub struct Config {
 }
 
 /// How to reach the Grid API (`grid:`).
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct GridConfig {
     /// Scheme, host and path under which the API lies; no query, no fragment, no user, no slash at its end.
     pub base_url: Url,

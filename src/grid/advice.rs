@@ -54,11 +54,13 @@ fn retry_after(headers: &HeaderMap, now: UnixTime) -> Option<Duration> {
         return Some(wait(seconds));
     }
     let until = UnixTime::from(httpdate::parse_http_date(text).ok()?);
-    // Against the API's own clock where it tells it: ours may be wrong.
-    let from = self::text(headers, "date")
-        .and_then(|date| httpdate::parse_http_date(date).ok())
-        .map_or(now, UnixTime::from);
-    Some(wait(until.as_seconds() - from.as_seconds()))
+    Some(wait(until.as_seconds() - its_clock(headers, now).as_seconds()))
+}
+
+/// The API's own clock where it tells it, since ours may be wrong; else ours.
+fn its_clock(headers: &HeaderMap, now: UnixTime) -> UnixTime {
+    let date = text(headers, "date").and_then(|date| httpdate::parse_http_date(date).ok());
+    date.map_or(now, UnixTime::from)
 }
 
 fn wait(seconds: f64) -> Duration {
@@ -71,16 +73,19 @@ fn quota(headers: &HeaderMap, now: UnixTime) -> Option<Quota> {
             .and_then(first_number)
             .or_else(|| text(headers, &format!("x-ratelimit-{name}")).and_then(first_number))
     };
+    // Times since 1970 are the API's; what is left until then is the same by our clock.
+    let offset = its_clock(headers, now).as_millis().saturating_sub(now.as_millis());
+    let reset = |number| reset(number, now, offset);
     let mut quota = Quota {
         limit: either("limit"),
         remaining: either("remaining"),
-        reset: either("reset").and_then(|number| reset(number, now)),
+        reset: either("reset").and_then(reset),
     };
     if let Some(state) = text(headers, "ratelimit").and_then(|text| tightest(text, &["r", "remaining"])) {
         quota.remaining = parameter(state, &["r", "remaining"]).or(quota.remaining);
         quota.limit = parameter(state, &["limit"]).or(quota.limit);
         let seconds = parameter(state, &["t", "reset"]);
-        quota.reset = seconds.and_then(|seconds| reset(seconds, now)).or(quota.reset);
+        quota.reset = seconds.and_then(reset).or(quota.reset);
         let policy = text(headers, "ratelimit-policy").and_then(|policies| {
             policies.split(',').find(|policy| policy_name(policy) == policy_name(state))
         });
@@ -117,13 +122,14 @@ fn parameter(text: &str, names: &[&str]) -> Option<f64> {
     })
 }
 
-/// When a window ends that the API tells in seconds from now, or since 1970 in seconds or milliseconds.
+/// When a window ends that the API tells in seconds from now, or since 1970 in seconds or milliseconds by a clock that
+/// is `offset` milliseconds ahead of ours. By our clock.
 #[expect(clippy::cast_possible_truncation, reason = "clamped just before; `as` saturates")]
-fn reset(number: f64, now: UnixTime) -> Option<UnixTime> {
+fn reset(number: f64, now: UnixTime, offset: i64) -> Option<UnixTime> {
     let millis = if number >= LEAST_UNIX_MILLIS {
-        number
+        number - offset as f64
     } else if number >= LEAST_UNIX_SECONDS {
-        number * 1_000.0
+        number * 1_000.0 - offset as f64
     } else {
         now.as_millis() as f64 + number * 1_000.0
     };

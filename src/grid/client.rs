@@ -101,6 +101,7 @@ struct Outcome {
     advice: Advice,
     validators: Option<Validators>,
     transfer: Duration,
+    requests: u32,
 }
 
 impl Outcome {
@@ -112,6 +113,7 @@ impl Outcome {
             advice: Advice::default(),
             validators: None,
             transfer: Duration::ZERO,
+            requests: 1,
         }
     }
 }
@@ -200,6 +202,7 @@ impl GridClient {
                 advice,
                 validators,
                 transfer: head_at.elapsed(),
+                requests: u32::try_from(redirects + 1).unwrap_or(u32::MAX),
             };
             let ended = match status.as_u16() {
                 200 => {
@@ -286,6 +289,7 @@ impl ReadJob for GridClient {
             advice: outcome.advice,
             validators: outcome.validators,
             transfer: outcome.transfer,
+            requests: outcome.requests,
         }
     }
 
@@ -313,12 +317,25 @@ fn redirect_target(from: &Url, headers: &HeaderMap) -> Result<Url, ApiError> {
     }
 }
 
+/// True if `Last-Modified` lies at least a second before `Date`.
+fn modified_well_before(headers: &HeaderMap) -> bool {
+    let time = |name| httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok();
+    let (Some(date), Some(modified)) = (time(header::DATE), time(header::LAST_MODIFIED)) else {
+        return false;
+    };
+    date.duration_since(modified).is_ok_and(|age| age >= Duration::from_secs(1))
+}
+
 /// What the answer says of its version.
 fn offered_validators(headers: &HeaderMap) -> Option<Validators> {
     let text = |name| {
         let value = headers.get(name)?.to_str().ok()?;
         (value.len() <= MAX_VALIDATOR_LENGTH).then(|| value.into())
     };
-    let offered = Validators { etag: text(header::ETAG), last_modified: text(header::LAST_MODIFIED) };
+    let etag = text(header::ETAG);
+    // Whole seconds can't tell two states within one second apart: alone, a time of modification counts only if it
+    // lies at least a second before the answer (RFC 9110, section 8.8.2.2).
+    let is_strong = etag.is_some() || modified_well_before(headers);
+    let offered = Validators { etag, last_modified: text(header::LAST_MODIFIED).filter(|_| is_strong) };
     (offered != Validators::default()).then_some(offered)
 }

@@ -1,6 +1,6 @@
 //! Why a question to the API had no good answer, and the reason that it counts as.
 
-use crate::job::PollFailure;
+use crate::job::{Inconsistency, PollFailure};
 use thiserror::Error;
 
 /// A question without a good answer. The text says what happened, for the log and the JSON API; it holds no
@@ -10,13 +10,27 @@ use thiserror::Error;
 pub struct ApiError {
     reason: PollFailure,
     message: String,
+    inconsistency: Option<Inconsistency>,
 }
 
 impl ApiError {
     /// An error that counts as `reason`.
     #[must_use]
     pub fn new(reason: PollFailure, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
+        Self { reason, message: message.into(), inconsistency: None }
+    }
+
+    /// The same, for an answer that also contradicts itself.
+    #[must_use]
+    pub const fn with_inconsistency(mut self, kind: Option<Inconsistency>) -> Self {
+        self.inconsistency = kind;
+        self
+    }
+
+    /// How the answer contradicts itself, if it does.
+    #[must_use]
+    pub const fn inconsistency(&self) -> Option<Inconsistency> {
+        self.inconsistency
     }
 
     /// The reason that it counts as.

@@ -62,6 +62,8 @@ pub struct Answer {
     pub validators: Option<Validators>,
     /// From the head of the answer to its end: what the transfer of the body took; zero if no head came.
     pub transfer: Duration,
+    /// Requests that were sent for it: more than one where redirects within the host were followed.
+    pub requests: u32,
 }
 
 /// A good answer.

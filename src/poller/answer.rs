@@ -1,9 +1,9 @@
 //! The second half of a poll: what its answer means for the pace, the breaker, the job and its next poll.
 
-use crate::grid::{Advice, Answer, ReadJob, Reading};
+use crate::grid::{Advice, ReadJob, Reading};
 use crate::job::{JobId, PollFailure};
 use crate::poller::backoff::{Course, next_poll};
-use crate::poller::breaker::Change;
+use crate::poller::breaker::{Change, Failed};
 use crate::poller::retry::{Waiting, wait_before_retry};
 use crate::poller::schedule::Next;
 use crate::poller::{Asked, Poller, report};
@@ -31,19 +31,24 @@ impl<R: ReadJob> Poller<R> {
 
     /// A poll has ended with this answer.
     pub(super) fn settle(&mut self, asked: Asked, now: Instant) {
-        let Asked { id, at, answer, .. } = asked;
-        self.note_whether_up(&answer, now);
+        self.note_whether_up(&asked, now);
+        let Asked { id, at, api, answer, .. } = asked;
         let transfer = answer.transfer;
         let outcome = match answer.outcome {
             Ok(Reading::Job(reading)) => {
                 match answer.validators {
-                    Some(validators) => self.validators.insert(id.clone(), validators),
-                    None => self.validators.remove(&id),
+                    Some(validators) if api == self.api => self.validators.insert(id.clone(), validators),
+                    Some(_) | None => self.validators.remove(&id),
                 };
                 Outcome::Read(reading)
             }
             Ok(Reading::Unchanged) => Outcome::Unchanged,
-            Err(error) => Outcome::Failed { reason: error.reason(), message: error.to_string(), asked: true },
+            Err(error) => {
+                if let Some(kind) = error.inconsistency() {
+                    self.surroundings.poll_metrics.count_inconsistency(kind);
+                }
+                Outcome::Failed { reason: error.reason(), message: error.to_string(), asked: true }
+            }
         };
         let failure = match &outcome {
             Outcome::Failed { reason, .. } => Some(*reason),
@@ -85,6 +90,10 @@ impl<R: ReadJob> Poller<R> {
                 self.pacer.obey_quota(remaining, now + left.min(super::pacing::LONGEST_PAUSE), now);
             }
         }
+        // Redirects within the host are requests, too.
+        for _ in 1..asked.answer.requests {
+            self.pacer.request(now);
+        }
         let is_throttled = asked.answer.status_code == Some(429);
         if is_throttled {
             let often = self.schedule.trouble(&asked.id).is_some_and(|trouble| trouble.is_often_throttled());
@@ -101,7 +110,8 @@ impl<R: ReadJob> Poller<R> {
 
     /// `grid_bulk_up` is 1 as soon as an answer shows it, and 0 at the end of a cycle whose answers all did not. The
     /// breaker learns the same.
-    fn note_whether_up(&mut self, answer: &Answer, now: Instant) {
+    fn note_whether_up(&mut self, asked: &Asked, now: Instant) {
+        let answer = &asked.answer;
         self.answered = true;
         let failure = match &answer.outcome {
             Ok(_) => None,
@@ -112,6 +122,9 @@ impl<R: ReadJob> Poller<R> {
         let Some(failure) = failure else {
             self.answered_well = true;
             self.surroundings.poll_metrics.up.set(1);
+            if answer.outcome.is_ok() {
+                self.last_good = Some(asked.id.clone());
+            }
             if self.breaker.answered() == Change::Closed {
                 info!("the API answers again; all jobs are asked again");
                 self.pacer.begin_gently(now);
@@ -119,7 +132,15 @@ impl<R: ReadJob> Poller<R> {
             return;
         };
         let message = failure.to_string();
-        if self.breaker.failed(failure.reason(), &message, self.setup.poll.interval, now) == Change::Opened {
+        let was_failing = self.surroundings.store.job(&asked.id).is_some_and(|job| job.failure.is_some());
+        let failed = Failed {
+            id: &asked.id,
+            reason: failure.reason(),
+            message: &message,
+            sent: asked.at,
+            was_failing,
+        };
+        if self.breaker.failed(failed, self.setup.poll.interval, now) == Change::Opened {
             let reason = failure.reason().as_str();
             warn!(reason, error = %message, "the API as a whole fails; from now on one job is asked from time to time");
         }

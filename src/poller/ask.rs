@@ -20,14 +20,18 @@ const STEPS: usize = 256;
 
 /// What the poller does next.
 enum Step {
-    /// Ask for a job that is due.
-    Ask { is_probe: bool },
+    /// Ask for the longest due job.
+    Ask,
+    /// Ask for one job, to see whether the API is back.
+    Probe,
     /// A poll that waits to ask again does so.
     Retry,
     /// The longest due job is unread for this reason, without a question.
     Fail(PollFailure, String),
     /// A job is due, but the pace holds it back.
     HeldBack,
+    /// Nothing before then, unless something happens.
+    Wait(Instant),
     /// Nothing, until something happens.
     Rest,
 }
@@ -40,11 +44,15 @@ impl<R: ReadJob> Poller<R> {
             let step = self.next_step(now);
             self.count_waiting(matches!(step, Step::HeldBack), now);
             match step {
-                Step::Ask { is_probe } => {
-                    if is_probe {
-                        self.breaker.probing();
-                    }
+                Step::Ask => {
                     if let Some(id) = self.schedule.take_due(now) {
+                        self.breaker.asking(now);
+                        self.request(id, 0, now);
+                    }
+                }
+                Step::Probe => {
+                    if let Some(id) = self.take_probe(now) {
+                        self.breaker.probing(id.clone(), now);
                         self.request(id, 0, now);
                     }
                 }
@@ -54,7 +62,7 @@ impl<R: ReadJob> Poller<R> {
                         self.settle_unasked(&id, reason, message, now);
                     }
                 }
-                Step::HeldBack | Step::Rest => return,
+                Step::HeldBack | Step::Wait(_) | Step::Rest => return,
             }
         }
     }
@@ -68,17 +76,31 @@ impl<R: ReadJob> Poller<R> {
         if !retry_is_due && !job_is_due {
             return Step::Rest;
         }
-        let verdict = if retry_is_due { Verdict::Ask } else { self.breaker.judge(self.under_way.len(), now) };
+        let verdict = if retry_is_due { Verdict::Ask } else { self.breaker.judge(now) };
         if let Verdict::Fail(reason, message) = verdict {
             return Step::Fail(reason, message);
         }
-        if verdict == Verdict::Wait || self.under_way.len() >= self.setup.poll.concurrency {
+        if self.under_way.len() >= self.setup.poll.concurrency {
             return Step::Rest;
+        }
+        if let Verdict::Wait(until) = verdict {
+            return Step::Wait(until);
         }
         if self.pacer.ready_at() > now {
             return Step::HeldBack;
         }
-        if retry_is_due { Step::Retry } else { Step::Ask { is_probe: verdict == Verdict::Probe } }
+        match verdict {
+            _ if retry_is_due => Step::Retry,
+            Verdict::Probe => Step::Probe,
+            Verdict::Ask | Verdict::Fail(..) | Verdict::Wait(_) => Step::Ask,
+        }
+    }
+
+    /// The job that shows whether the API is back: the one that was last read well, since others may have a trouble
+    /// of their own; if there is none, the longest due one.
+    fn take_probe(&mut self, now: Instant) -> Option<JobId> {
+        let last_good = self.last_good.clone().and_then(|id| self.schedule.take(&id));
+        last_good.or_else(|| self.schedule.take_due(now))
     }
 
     fn retry(&mut self, now: Instant) {
@@ -88,7 +110,7 @@ impl<R: ReadJob> Poller<R> {
             return;
         }
         if self.breaker.is_open() {
-            self.settle(Asked { id, attempt, at: now, answer }, now);
+            self.settle(Asked { id, attempt, at: now, api: self.api, answer }, now);
         } else {
             self.request(id, attempt + 1, now);
         }
@@ -102,10 +124,11 @@ impl<R: ReadJob> Poller<R> {
             id: id.clone(),
         };
         let reader = Arc::clone(&self.setup.reader);
-        let job = id.clone();
+        let (job, api) = (id.clone(), self.api);
         let request = self.under_way.spawn(async move {
             let answer = AssertUnwindSafe(reader.read(query)).catch_unwind().await;
-            Asked { id, attempt, at: now, answer: answer.unwrap_or_else(|_panic| no_answer_for_a_panic()) }
+            let answer = answer.unwrap_or_else(|_panic| no_answer_for_a_panic());
+            Asked { id, attempt, at: now, api, answer }
         });
         self.requests.insert(job, request);
     }
@@ -125,7 +148,8 @@ impl<R: ReadJob> Poller<R> {
                 let ready = self.pacer.ready_at();
                 Some(self.waiting_since.map_or(ready, |since| ready.min(since + COUNT_WAITING)))
             }
-            Step::Ask { .. } | Step::Retry | Step::Fail(..) => Some(now),
+            Step::Wait(until) => Some(until),
+            Step::Ask | Step::Probe | Step::Retry | Step::Fail(..) => Some(now),
         }
     }
 
@@ -148,5 +172,6 @@ fn no_answer_for_a_panic() -> Answer {
         advice: Advice::default(),
         validators: None,
         transfer: Duration::ZERO,
+        requests: 0,
     }
 }

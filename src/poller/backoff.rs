@@ -3,8 +3,8 @@
 //! As a rule at its place in the interval. A job that isn't there (404) or is refused to us (401, 403) is asked less
 //! and less often, down to once in four minutes: just after an upload it may be lag, later it is a wrong id. A job
 //! whose answer takes long is asked so rarely that no more than a tenth of its time goes into transfers. A job that
-//! was throttled is due at once, so that it comes first when polling goes on; but only once in a row, then it is asked
-//! more and more rarely, or a single job that is always throttled would stop all others.
+//! was throttled keeps its place, behind those that were due meanwhile; throttled again and again, it is asked more
+//! and more rarely, or a single job that is always throttled would stop all others.
 
 use crate::job::PollFailure;
 use crate::poller::schedule::Next;
@@ -70,8 +70,7 @@ pub(super) fn next_poll(
         Some(PollFailure::RateLimited) => {
             trouble.throttled = before.throttled.saturating_add(1);
             match before.throttled {
-                0 => Next::At(now),
-                1 => Next::Place(now),
+                0 | 1 => Next::Place(now),
                 more => Next::At(now + longer_each_time(interval, more - 1, chance)),
             }
         }
@@ -135,11 +134,11 @@ mod tests {
     }
 
     #[test]
-    fn a_throttled_job_is_due_at_once_but_only_once_in_a_row() {
+    fn a_job_that_is_throttled_again_and_again_is_asked_more_rarely() {
         let now = Instant::now();
         let mut trouble = Trouble::default();
         let throttled = course(Some(PollFailure::RateLimited), now);
-        assert_eq!(next_poll(&mut trouble, throttled, INTERVAL, now, 0.0), Next::At(now));
+        assert_eq!(next_poll(&mut trouble, throttled, INTERVAL, now, 0.0), Next::Place(now));
         assert_eq!(next_poll(&mut trouble, throttled, INTERVAL, now, 0.0), Next::Place(now));
         assert!(trouble.is_often_throttled());
         let next = next_poll(&mut trouble, throttled, INTERVAL, now, 0.0);

@@ -4,17 +4,28 @@
 //! request: they are as unread as if they had been asked, and the alerts must see it. One good answer ends it.
 //! Accounts get locked by repeated refusals, so these are asked about less often than an outage.
 //!
+//! Only what speaks of the API as a whole is evidence: no answer, a server error, a refusal; and only from a job whose
+//! poll before did not fail, or that was never polled. A job that fails again and again while others are read says
+//! nothing new, so many broken jobs do not blind the healthy ones; but where nothing was read for two intervals, every
+//! failure counts.
+//!
 //! Pure: told the time. Called by `poller` alone.
 
-use crate::job::PollFailure;
+use crate::job::{JobId, PollFailure};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// So many failures in a row, with no good answer between, are an outage.
 const OUTAGE_AFTER: u32 = 10;
 
-/// So many refusals of our credentials in a row are no single job's trouble.
-const REFUSED_AFTER: u32 = 3;
+/// So many answers of 401 in a row are no single job's trouble.
+const UNAUTHORIZED_AFTER: u32 = 3;
+
+/// So many refusals in a row, of any kind, are none either. 403 may mean that one job alone, so it takes more.
+const REFUSED_AFTER: u32 = 8;
+
+/// After a refusal one job is asked, not sixteen, until it is answered; but no longer than this: it may hang.
+const TRIAL_LIMIT: Duration = Duration::from_secs(10);
 
 /// The first question during an outage comes after this, each further one after twice the time, up to the interval
 /// or this, whichever is longer.
@@ -26,8 +37,17 @@ const LONGEST_REFUSED: Duration = Duration::from_secs(240);
 /// What is known of the API as a whole.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Breaker {
+    /// Evidence in a row: failures, answers of 401, refusals of any kind.
     failures: u32,
+    unauthorized: u32,
     refusals: u32,
+    /// All failures since the last good answer, evidence or not, and when the first of them came.
+    unread: u32,
+    unread_since: Option<Instant>,
+    /// When the one job was asked that shows whether a refusal was the job's trouble or ours.
+    trial: Option<Instant>,
+    /// What was sent before this, was sent with other credentials or to another API.
+    changed_at: Option<Instant>,
     open: Option<Open>,
 }
 
@@ -38,20 +58,21 @@ struct Open {
     message: String,
     wait: Duration,
     next_probe: Instant,
-    is_probing: bool,
+    /// The job that is being asked, and since when.
+    probe: Option<(JobId, Instant)>,
 }
 
 /// What may be done with a job that is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Ask for it, as for any other.
+    /// Ask for it, as for any other; then call [`Breaker::asking`].
     Ask,
-    /// Ask for it as the one that shows whether the API is back; then call [`Breaker::probing`].
+    /// Ask for one as that which shows whether the API is back; then call [`Breaker::probing`].
     Probe,
     /// Don't ask; it is unread for this reason.
     Fail(PollFailure, String),
-    /// Wait for an answer that is under way: the credentials were just refused.
-    Wait,
+    /// Wait for an answer that is under way, no longer than until then: we were just refused.
+    Wait(Instant),
 }
 
 /// What an answer changed.
@@ -65,30 +86,53 @@ pub(super) enum Change {
     Closed,
 }
 
+/// A poll that failed in a way that does not show the API at work.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failed<'a> {
+    /// Its job.
+    pub(super) id: &'a JobId,
+    /// Why.
+    pub(super) reason: PollFailure,
+    /// The same in words.
+    pub(super) message: &'a str,
+    /// When its request was sent.
+    pub(super) sent: Instant,
+    /// Whether the job's poll before failed as well.
+    pub(super) was_failing: bool,
+}
+
 impl Breaker {
-    /// What may be done with a job that is due at `now` while `under_way` requests are out.
-    pub(super) fn judge(&self, under_way: usize, now: Instant) -> Verdict {
+    /// What may be done with a job that is due at `now`.
+    pub(super) fn judge(&self, now: Instant) -> Verdict {
         let Some(open) = &self.open else {
-            // After a refusal the next job shows whether it was the job's trouble or ours: one, not sixteen.
-            return if self.refusals > 0 && under_way > 0 { Verdict::Wait } else { Verdict::Ask };
+            let until = self.trial.map(|asked| asked + TRIAL_LIMIT).filter(|until| *until > now);
+            return until.map_or(Verdict::Ask, Verdict::Wait);
         };
-        if !open.is_probing && open.next_probe <= now {
+        if open.probe.is_none() && open.next_probe <= now {
             return Verdict::Probe;
         }
         Verdict::Fail(open.reason, open.message.clone())
     }
 
-    /// The job that was judged [`Verdict::Probe`] is being asked.
-    pub(super) fn probing(&mut self) {
-        if let Some(open) = &mut self.open {
-            open.is_probing = true;
+    /// A job is being asked.
+    pub(super) fn asking(&mut self, now: Instant) {
+        if self.refusals > 0 {
+            self.trial = Some(now);
         }
     }
 
-    /// A question was broken off; if it was the one of [`Breaker::probing`], the next due job is asked instead.
-    pub(super) fn probe_lost(&mut self) {
+    /// The job that was judged [`Verdict::Probe`] is being asked.
+    pub(super) fn probing(&mut self, id: JobId, now: Instant) {
         if let Some(open) = &mut self.open {
-            open.is_probing = false;
+            open.probe = Some((id, now));
+        }
+    }
+
+    /// A question was broken off; if it was the probe, another job is asked instead.
+    pub(super) fn broken_off(&mut self, id: &JobId) {
+        self.trial = None;
+        if let Some(open) = &mut self.open {
+            open.probe.take_if(|(probe, _)| probe == id);
         }
     }
 
@@ -99,50 +143,102 @@ impl Breaker {
 
     /// A poll ended well, or in a way that shows the API at work.
     pub(super) fn answered(&mut self) -> Change {
-        self.failures = 0;
-        self.refusals = 0;
+        self.forget();
         if self.open.take().is_some() { Change::Closed } else { Change::None }
     }
 
-    /// A poll failed in a way that does not show the API at work.
-    pub(super) fn failed(
-        &mut self,
-        reason: PollFailure,
-        message: &str,
-        interval: Duration,
-        now: Instant,
-    ) -> Change {
-        self.failures = self.failures.saturating_add(1);
-        let is_refusal = matches!(reason, PollFailure::Unauthorized | PollFailure::Forbidden);
-        self.refusals = if is_refusal { self.refusals.saturating_add(1) } else { 0 };
-        let was_open = self.open.take();
-        if was_open.is_none() && self.failures < OUTAGE_AFTER && self.refusals < REFUSED_AFTER {
-            return Change::None;
-        }
-        let (first, longest) =
-            if is_refusal { (interval, LONGEST_REFUSED) } else { (FIRST_PROBE, interval.max(FIRST_PROBE)) };
-        let wait = match &was_open {
-            Some(open) if open.is_probing => (open.wait * 2).max(first).min(longest),
-            Some(open) => open.wait,
-            None => first.min(longest),
-        };
-        let keeps_time = was_open.as_ref().filter(|open| !open.is_probing).map(|open| open.next_probe);
-        self.open = Some(Open {
-            reason,
-            message: format!("not asked, since the last polls of other jobs failed: {message}"),
-            wait,
-            next_probe: keeps_time.unwrap_or(now + wait),
-            is_probing: false,
-        });
-        if was_open.is_none() { Change::Opened } else { Change::None }
+    fn forget(&mut self) {
+        (self.failures, self.unauthorized, self.refusals, self.unread) = (0, 0, 0, 0);
+        self.unread_since = None;
+        self.trial = None;
     }
 
-    /// The credentials are others now, or the whole setup: the next job that is due shows whether that helps.
+    /// A poll failed.
+    pub(super) fn failed(&mut self, failed: Failed<'_>, interval: Duration, now: Instant) -> Change {
+        self.trial = None;
+        if self.changed_at.is_some_and(|changed| failed.sent < changed) {
+            // It says nothing about the credentials or the API of now.
+            self.broken_off(failed.id);
+            return Change::None;
+        }
+        let is_refusal = matches!(failed.reason, PollFailure::Unauthorized | PollFailure::Forbidden);
+        if let Some(open) = &mut self.open {
+            let Some((_, asked)) = open.probe.take_if(|(probe, _)| probe == failed.id) else {
+                // It was under way before; the probe's time stays.
+                return Change::None;
+            };
+            let (first, longest) = waits(is_refusal, interval);
+            open.wait = (open.wait * 2).max(first).min(longest);
+            // Counted from the question: a job's place in the interval comes round in the same rhythm.
+            open.next_probe = (asked + open.wait).max(now);
+            open.reason = failed.reason;
+            open.message = told(failed.message);
+            return Change::None;
+        }
+        let since = *self.unread_since.get_or_insert(now);
+        self.unread = self.unread.saturating_add(1);
+        let nothing_is_read = now.saturating_duration_since(since) >= interval * 2;
+        if speaks_of_the_api(failed.reason) && (nothing_is_read || !failed.was_failing) {
+            self.failures = self.failures.saturating_add(1);
+            self.refusals += u32::from(is_refusal);
+            self.unauthorized += u32::from(failed.reason == PollFailure::Unauthorized);
+        }
+        let is_outage = self.failures >= OUTAGE_AFTER
+            || (nothing_is_read && self.unread >= OUTAGE_AFTER && speaks_of_the_api(failed.reason));
+        let is_refused = self.unauthorized >= UNAUTHORIZED_AFTER || self.refusals >= REFUSED_AFTER;
+        if !is_outage && !is_refused {
+            return Change::None;
+        }
+        let (first, longest) = waits(is_refusal, interval);
+        let wait = first.min(longest);
+        let next_probe = now + wait;
+        self.open = Some(Open {
+            reason: failed.reason,
+            message: told(failed.message),
+            wait,
+            next_probe,
+            probe: None,
+        });
+        Change::Opened
+    }
+
+    /// The credentials are others now, or the address: the next question shows whether that helps.
     pub(super) fn probe_now(&mut self, now: Instant) {
+        self.forget();
+        self.changed_at = Some(now);
         if let Some(open) = &mut self.open {
             open.next_probe = now;
             open.wait = Duration::ZERO;
+            open.probe = None;
         }
+    }
+}
+
+/// The first and the longest time between two questions.
+fn waits(is_refusal: bool, interval: Duration) -> (Duration, Duration) {
+    if is_refusal { (interval, LONGEST_REFUSED) } else { (FIRST_PROBE, interval.max(FIRST_PROBE)) }
+}
+
+fn told(message: &str) -> String {
+    format!("not asked, since the last polls of other jobs failed: {message}")
+}
+
+/// True if a failure can be the whole API's; others are about one job or one answer.
+const fn speaks_of_the_api(reason: PollFailure) -> bool {
+    match reason {
+        PollFailure::Timeout
+        | PollFailure::Dns
+        | PollFailure::Connect
+        | PollFailure::Tls
+        | PollFailure::ServerError
+        | PollFailure::Unauthorized
+        | PollFailure::Forbidden => true,
+        PollFailure::Redirect
+        | PollFailure::NotFound
+        | PollFailure::RateLimited
+        | PollFailure::BadResponse
+        | PollFailure::TooLarge
+        | PollFailure::Other => false,
     }
 }
 
@@ -152,8 +248,23 @@ mod tests {
 
     const INTERVAL: Duration = Duration::from_secs(30);
 
+    fn id(text: &str) -> JobId {
+        text.parse().unwrap()
+    }
+
     fn fail(breaker: &mut Breaker, reason: PollFailure, now: Instant) -> Change {
-        breaker.failed(reason, "because", INTERVAL, now)
+        fail_of(breaker, "Job:a", reason, now, false)
+    }
+
+    fn fail_of(
+        breaker: &mut Breaker,
+        job: &str,
+        reason: PollFailure,
+        sent: Instant,
+        was_failing: bool,
+    ) -> Change {
+        let failed = Failed { id: &id(job), reason, message: "because", sent, was_failing };
+        breaker.failed(failed, INTERVAL, sent)
     }
 
     #[test]
@@ -168,9 +279,9 @@ mod tests {
             assert_eq!(fail(&mut breaker, PollFailure::Connect, now), Change::None);
         }
         assert_eq!(fail(&mut breaker, PollFailure::Connect, now), Change::Opened);
-        assert!(matches!(breaker.judge(0, now), Verdict::Fail(PollFailure::Connect, _)));
+        assert!(matches!(breaker.judge(now), Verdict::Fail(PollFailure::Connect, _)));
         assert_eq!(breaker.answered(), Change::Closed);
-        assert_eq!(breaker.judge(0, now), Verdict::Ask);
+        assert_eq!(breaker.judge(now), Verdict::Ask);
     }
 
     /// When a breaker that is open asks, if each question fails.
@@ -178,9 +289,9 @@ mod tests {
         let mut at = Vec::new();
         let mut now = start;
         while at.len() < count {
-            if breaker.judge(0, now) == Verdict::Probe {
-                breaker.probing();
-                assert!(matches!(breaker.judge(1, now), Verdict::Fail(..)), "one at a time");
+            if breaker.judge(now) == Verdict::Probe {
+                breaker.probing(id("Job:a"), now);
+                assert!(matches!(breaker.judge(now), Verdict::Fail(..)), "one at a time");
                 at.push((now - start).as_secs());
                 fail(breaker, reason, now);
             }
@@ -209,7 +320,7 @@ mod tests {
         assert_eq!(probes(&mut breaker, PollFailure::Unauthorized, now, 6), [30, 90, 210, 450, 690, 930]);
         breaker.probe_now(now + Duration::from_secs(931));
         assert_eq!(
-            breaker.judge(0, now + Duration::from_secs(931)),
+            breaker.judge(now + Duration::from_secs(931)),
             Verdict::Probe,
             "new credentials are tried at once"
         );
@@ -219,12 +330,78 @@ mod tests {
     fn one_job_that_is_refused_beside_others_stops_nothing() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
-        for _ in 0..50 {
-            assert_eq!(fail(&mut breaker, PollFailure::Forbidden, now), Change::None);
-            assert_eq!(breaker.judge(1, now), Verdict::Wait, "one more question, not sixteen");
-            assert_eq!(breaker.judge(0, now), Verdict::Ask);
+        for round in 0..50 {
+            assert_eq!(fail_of(&mut breaker, "Job:a", PollFailure::Forbidden, now, round > 0), Change::None);
+            assert_eq!(breaker.judge(now), Verdict::Ask);
+            breaker.asking(now);
             breaker.answered();
         }
+    }
+
+    #[test]
+    fn after_a_refusal_one_job_is_asked_at_a_time_but_a_hanging_one_holds_nobody_up() {
+        let now = Instant::now();
+        let mut breaker = Breaker::default();
+        fail(&mut breaker, PollFailure::Forbidden, now);
+        assert_eq!(breaker.judge(now), Verdict::Ask);
+        breaker.asking(now);
+        assert_eq!(breaker.judge(now), Verdict::Wait(now + TRIAL_LIMIT));
+        assert_eq!(breaker.judge(now + TRIAL_LIMIT), Verdict::Ask);
+    }
+
+    #[test]
+    fn jobs_that_fail_again_and_again_are_no_evidence() {
+        let now = Instant::now();
+        let mut breaker = Breaker::default();
+        for _ in 0..100 {
+            assert_eq!(fail_of(&mut breaker, "Job:bad", PollFailure::ServerError, now, true), Change::None);
+            assert_eq!(fail_of(&mut breaker, "Job:odd", PollFailure::BadResponse, now, false), Change::None);
+        }
+        assert_eq!(breaker.judge(now), Verdict::Ask);
+    }
+
+    #[test]
+    fn where_nothing_is_read_for_two_intervals_every_failure_counts() {
+        let now = Instant::now();
+        let mut breaker = Breaker::default();
+        for round in 0..9 {
+            let at = now + INTERVAL * round / 3;
+            assert_eq!(fail_of(&mut breaker, "Job:a", PollFailure::Tls, at, round > 0), Change::None);
+        }
+        assert_eq!(
+            fail_of(&mut breaker, "Job:a", PollFailure::Tls, now + INTERVAL * 3, true),
+            Change::Opened
+        );
+    }
+
+    #[test]
+    fn what_was_sent_before_the_change_of_credentials_puts_nothing_off() {
+        let now = Instant::now();
+        let mut breaker = Breaker::default();
+        for _ in 0..3 {
+            fail(&mut breaker, PollFailure::Unauthorized, now);
+        }
+        let probed = now + INTERVAL;
+        breaker.probing(id("Job:a"), probed);
+        let changed = probed + Duration::from_secs(1);
+        breaker.probe_now(changed);
+        fail_of(&mut breaker, "Job:a", PollFailure::Unauthorized, probed, true);
+        assert_eq!(breaker.judge(changed), Verdict::Probe, "at once");
+    }
+
+    #[test]
+    fn a_probe_that_is_broken_off_is_replaced_and_no_other() {
+        let now = Instant::now();
+        let mut breaker = Breaker::default();
+        for _ in 0..10 {
+            fail(&mut breaker, PollFailure::Connect, now);
+        }
+        let due = now + FIRST_PROBE;
+        breaker.probing(id("Job:a"), due);
+        breaker.broken_off(&id("Job:b"));
+        assert!(matches!(breaker.judge(due), Verdict::Fail(..)));
+        breaker.broken_off(&id("Job:a"));
+        assert_eq!(breaker.judge(due), Verdict::Probe);
     }
 
     #[test]
@@ -234,6 +411,6 @@ mod tests {
         for _ in 0..16 {
             fail(&mut breaker, PollFailure::Timeout, now);
         }
-        assert_eq!(breaker.judge(0, now + FIRST_PROBE), Verdict::Probe);
+        assert_eq!(breaker.judge(now + FIRST_PROBE), Verdict::Probe);
     }
 }

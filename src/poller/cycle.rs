@@ -32,7 +32,7 @@ struct Open {
 /// What the end of a cycle shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CycleEnd {
-    /// True if a job due in it had not even been asked.
+    /// True if a job due in it, or before, had not even been asked.
     pub(super) overrun: bool,
     /// From its start until all jobs due in it were answered; nothing if some still are not.
     pub(super) duration: Option<Duration>,
@@ -83,7 +83,8 @@ impl Cycles {
             return None;
         }
         let ended = self.current;
-        let overrun = self.open.get(&ended).is_some_and(|cycle| cycle.unasked > 0);
+        // Of this cycle or an earlier one: as long as a job waits to be asked, no cycle fits.
+        let overrun = self.open.range(..=ended).any(|(_, cycle)| cycle.unasked > 0);
         self.current = self.number_at(now).max(ended + 1);
         let duration =
             if self.open.contains_key(&ended) { self.close_if_over(ended) } else { Some(Duration::ZERO) };

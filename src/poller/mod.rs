@@ -58,6 +58,8 @@ pub struct Setup<R> {
     pub poll: PollConfig,
     /// Error codes told apart, a job.
     pub error_codes_per_job: usize,
+    /// Whether the reader asks another API, or as somebody else, than the one before.
+    pub is_other_api: bool,
 }
 
 /// What the poller needs for its whole life.
@@ -124,6 +126,8 @@ struct Asked {
     /// How often the same poll asked before.
     attempt: u32,
     at: Instant,
+    /// Which API was asked, counted by changes of the setup.
+    api: u64,
     answer: Answer,
 }
 
@@ -145,6 +149,10 @@ pub struct Poller<R> {
     /// Ends when the reader's credentials became others.
     credentials_changed: Pin<Box<dyn Future<Output = ()> + Send>>,
     random: SmallRng,
+    /// Counts the APIs that were asked, one after the other.
+    api: u64,
+    /// The job that was last read well.
+    last_good: Option<JobId>,
     /// Since when a job is due, a request may begin, and only the pace holds it back.
     waiting_since: Option<Instant>,
     /// Whether anything was answered in this cycle, and whether any of it showed that the API works.
@@ -175,6 +183,8 @@ impl<R: ReadJob> Poller<R> {
             under_way: JoinSet::new(),
             requests: HashMap::new(),
             random: SmallRng::from_os_rng(),
+            api: 0,
+            last_good: None,
             waiting_since: None,
             answered: false,
             answered_well: false,
@@ -254,13 +264,16 @@ impl<R: ReadJob> Poller<R> {
             }
             Command::Setup(setup) => {
                 let now = Instant::now();
-                // What another address or account said of a job's version says nothing any more.
-                self.validators.clear();
                 self.schedule.set_interval(setup.poll.interval, now);
                 self.pacer.set_limit(setup.poll.max_requests_per_second, now);
                 self.setup = setup;
-                // The credentials, the address or the proxy may be others now.
-                self.try_new_credentials();
+                if self.setup.is_other_api {
+                    // What another address or account said of a job's version says nothing any more.
+                    self.validators.clear();
+                    self.api += 1;
+                    self.breaker.probe_now(now);
+                }
+                self.credentials_changed = wait_for_credentials(&self.setup.reader);
             }
         }
     }
@@ -291,7 +304,7 @@ impl<R: ReadJob> Poller<R> {
         self.retries.forget(id);
         if let Some(request) = self.requests.remove(id) {
             request.abort();
-            self.breaker.probe_lost();
+            self.breaker.broken_off(id);
         }
     }
 

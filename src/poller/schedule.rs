@@ -97,6 +97,17 @@ impl Schedule {
         }
     }
 
+    /// Takes this job, if it waits, whether it is due or not; it is under way from here on.
+    pub(super) fn take(&mut self, id: &JobId) -> Option<JobId> {
+        let entry = self.entries.get_mut(id)?;
+        if !matches!(entry.state, State::Waiting(_)) {
+            return None;
+        }
+        entry.state = State::UnderWay;
+        self.cycles.asked(entry.due);
+        Some(id.clone())
+    }
+
     /// A job leaves. A poll of it that is under way changes nothing any more.
     pub(super) fn leave(&mut self, id: &JobId, now: Instant) -> Option<Duration> {
         let entry = self.entries.remove(id)?;
@@ -282,6 +293,8 @@ mod tests {
         let mut schedule = Schedule::new(start, INTERVAL);
         schedule.join((0..60).map(id), start);
         poll_all(&mut schedule, start);
+        // Those with a place in the second half come round in the first interval already.
+        poll_all(&mut schedule, start + INTERVAL);
         let mut order = Vec::new();
         for half_second in 61..=120_u32 {
             let polled = poll_all(&mut schedule, start + Duration::from_millis(500) * half_second);

@@ -139,7 +139,14 @@ fn answer(outcome: Result<Reading, PollFailure>) -> Answer {
         Err(_) => None,
     };
     let outcome = outcome.map_err(|reason| ApiError::new(reason, "scripted"));
-    Answer { outcome, status_code, advice: Advice::default(), validators: None, transfer: Duration::ZERO }
+    Answer {
+        outcome,
+        status_code,
+        advice: Advice::default(),
+        validators: None,
+        transfer: Duration::ZERO,
+        requests: 1,
+    }
 }
 
 fn id(text: &str) -> JobId {
@@ -224,7 +231,7 @@ impl Bench {
 
 fn setup(fake: &Arc<Fake>, concurrency: usize, rate: f64) -> Setup<Fake> {
     let poll = PollConfig { interval: INTERVAL, concurrency, max_requests_per_second: rate };
-    Setup { reader: Arc::clone(fake), poll, error_codes_per_job: 20 }
+    Setup { reader: Arc::clone(fake), poll, error_codes_per_job: 20, is_other_api: false }
 }
 
 fn names(count: usize) -> Vec<String> {
@@ -617,4 +624,75 @@ async fn a_system_clock_that_jumps_changes_no_interval() {
     assert_eq!(bench.fake.count(), during, "the pause holds");
     sleep(Duration::from_secs(60)).await;
     assert!(bench.fake.count() > during + 2, "and ends");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_job_beside_a_slow_one_stops_nobody() {
+    let bench = Bench::idle(16, 50.0);
+    bench.fake.script("slow", Script::Hangs);
+    bench.fake.script("forbidden", Script::Fails(PollFailure::Forbidden));
+    bench.change(&["slow", "forbidden", "a", "b", "c"], &[]).await;
+    sleep(Duration::from_secs(120)).await;
+    for name in ["a", "b", "c"] {
+        assert!(bench.fake.polls_of(name).len() >= 3, "{name}: {:?}", bench.fake.polls_of(name));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_broken_jobs_do_not_blind_the_healthy_ones() {
+    let bench = Bench::idle(16, 50.0);
+    let broken = names(40);
+    for name in &broken {
+        bench.fake.script(name, Script::Fails(PollFailure::ServerError));
+    }
+    let mut all: Vec<&str> = broken.iter().map(String::as_str).collect();
+    all.extend(["good", "fine"]);
+    bench.change(&all, &[]).await;
+    // It may take a while until one of the good ones is asked for the first time; from then on all is well.
+    while bench.store.job(&id("good")).is_none_or(|job| !job.poll_success()) {
+        assert!(bench.fake.start.elapsed() < Duration::from_secs(900), "never asked");
+        sleep(Duration::from_secs(1)).await;
+    }
+    let before = bench.fake.polls_of("good").len();
+    sleep(Duration::from_secs(3600)).await;
+    let polls = bench.fake.polls_of("good").len() - before;
+    assert!(polls >= 115, "{polls} polls in an hour");
+    assert!(bench.store.job(&id("good")).unwrap().poll_success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_forbidden_jobs_named_first_stop_nobody() {
+    let bench = Bench::idle(16, 50.0);
+    for name in ["x1", "x2", "x3", "x4"] {
+        bench.fake.script(name, Script::Fails(PollFailure::Forbidden));
+    }
+    bench.change(&["x1", "x2", "x3", "x4", "a", "b", "c"], &[]).await;
+    sleep(Duration::from_secs(5)).await;
+    for name in ["a", "b", "c"] {
+        assert!(bench.store.job(&id(name)).unwrap().poll_success(), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_of_the_same_file_asks_on_where_it_was() {
+    let bench = Bench::idle(16, 50.0);
+    *bench.fake.default.lock().unwrap() = Script::Fails(PollFailure::Unauthorized);
+    bench.change(&["a", "b", "c", "d"], &[]).await;
+    sleep(Duration::from_secs(5)).await;
+    let before = bench.fake.count();
+    bench.handle.set_up(setup(&bench.fake, 16, 50.0)).await;
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(bench.fake.count(), before, "nothing changed for the API");
+    bench.handle.set_up(Setup { is_other_api: true, ..setup(&bench.fake, 16, 50.0) }).await;
+    sleep(Duration::from_secs(35)).await;
+    assert!(bench.fake.count() > before, "another account is tried");
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_long_as_a_job_waits_to_be_asked_every_cycle_overruns() {
+    let bench = Bench::idle(1, 50.0);
+    bench.fake.script("slow", Script::Slow(Duration::from_secs(300)));
+    bench.change(&["slow", "a"], &[]).await;
+    sleep(Duration::from_secs(271)).await;
+    assert_eq!(bench.own.poll.overruns.get(), 9, "a waits for the one place");
 }

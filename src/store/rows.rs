@@ -27,9 +27,11 @@ const DEPARTED: usize = 100_000;
 pub(super) struct RowCounters {
     totals: RowTotals,
     marks: HashMap<JobId, Mark>,
-    departed: HashMap<JobId, Mark>,
+    /// Marks of jobs that left, with the number of their latest departure.
+    departed: HashMap<JobId, (Mark, u64)>,
     /// In the order in which they left; may hold ids that have come back.
-    departures: VecDeque<JobId>,
+    departures: VecDeque<(JobId, u64)>,
+    departure: u64,
 }
 
 /// What a job's counts are compared with.
@@ -54,18 +56,22 @@ impl RowCounters {
     /// A job joins.
     pub(super) fn join(&mut self, id: &JobId, count_from: CountFrom) {
         let unseen = Mark { count_from, successful: None, failed: None };
-        let mark = self.departed.remove(id).unwrap_or(unseen);
+        let mark = self.departed.remove(id).map_or(unseen, |(mark, _)| mark);
         self.marks.insert(id.clone(), mark);
     }
 
     /// A job leaves; its mark is kept for its return.
     pub(super) fn leave(&mut self, id: &JobId) {
         if let Some(mark) = self.marks.remove(id).filter(Mark::was_seen) {
-            self.departed.insert(id.clone(), mark);
-            self.departures.push_back(id.clone());
+            self.departure += 1;
+            self.departed.insert(id.clone(), (mark, self.departure));
+            self.departures.push_back((id.clone(), self.departure));
             while self.departures.len() > DEPARTED {
-                if let Some(oldest) = self.departures.pop_front() {
-                    self.departed.remove(&oldest);
+                if let Some((oldest, number)) = self.departures.pop_front() {
+                    // It may have come back and left again since.
+                    if self.departed.get(&oldest).is_some_and(|(_, latest)| *latest == number) {
+                        self.departed.remove(&oldest);
+                    }
                 }
             }
         }

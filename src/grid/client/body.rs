@@ -64,7 +64,8 @@ impl BodyReader {
     ) -> Result<JobReading, ApiError> {
         let media_type = media_type(&response);
         // reqwest takes gzip away with its header; what is still there was not asked for.
-        if response.headers().contains_key(header::CONTENT_ENCODING) {
+        let encodings = response.headers().get_all(header::CONTENT_ENCODING);
+        if encodings.iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             return Err(self.failures.unknown_encoding());
         }
         let mut parser = JobParser::new(query.id, query.tally);

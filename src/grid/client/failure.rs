@@ -7,7 +7,7 @@ use super::resolver::UnknownHost;
 use crate::config::GridConfig;
 use crate::grid::error::ApiError;
 use crate::grid::parse::ParseError;
-use crate::job::PollFailure;
+use crate::job::{Inconsistency, PollFailure};
 use std::error::Error;
 use std::io;
 use std::time::Duration;
@@ -143,7 +143,14 @@ impl Failures {
             ),
             None => format!("{} answered 200, but {error}", self.target()),
         };
+        // A count that is no number contradicts what counts are; all else is no job at all.
+        let is_count = matches!(
+            error,
+            ParseError::TooLarge(_)
+                | ParseError::WrongType { key: "total" | "processed" | "successful" | "failed", .. }
+        );
         ApiError::new(PollFailure::BadResponse, text)
+            .with_inconsistency(is_count.then_some(Inconsistency::Counts))
     }
 }
 
