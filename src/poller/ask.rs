@@ -15,6 +15,10 @@ use tokio::time::Instant;
 /// Waiting for the pace is added to its counter at least so often.
 const COUNT_WAITING: Duration = Duration::from_secs(1);
 
+/// A request may hold a place for so long while others are due and there is no other place. Longer than the time limit
+/// for the head of an answer usually is, so that it is a transfer.
+const HOLD: Duration = Duration::from_secs(15);
+
 /// Steps without a pause for other events.
 const STEPS: usize = 256;
 
@@ -30,6 +34,8 @@ enum Step {
     Fail(PollFailure, String),
     /// A job is due, but the pace holds it back.
     HeldBack,
+    /// A transfer holds the last place for too long while others are due.
+    MakeRoom(JobId),
     /// Nothing before then, unless something happens.
     Wait(Instant),
     /// Nothing, until something happens.
@@ -57,6 +63,7 @@ impl<R: ReadJob> Poller<R> {
                     }
                 }
                 Step::Retry => self.retry(now),
+                Step::MakeRoom(id) => self.give_up(&id, now),
                 Step::Fail(reason, message) => {
                     if let Some(id) = self.schedule.take_due(now) {
                         self.settle_unasked(&id, reason, message, now);
@@ -81,7 +88,7 @@ impl<R: ReadJob> Poller<R> {
             return Step::Fail(reason, message);
         }
         if self.under_way.len() >= self.setup.poll.concurrency {
-            return Step::Rest;
+            return self.make_room(now);
         }
         if let Verdict::Wait(until) = verdict {
             return Step::Wait(until);
@@ -94,6 +101,37 @@ impl<R: ReadJob> Poller<R> {
             Verdict::Probe => Step::Probe,
             Verdict::Ask | Verdict::Fail(..) | Verdict::Wait(_) => Step::Ask,
         }
+    }
+
+    /// All places are taken: waits for the oldest request to end, but no longer than [`HOLD`].
+    fn make_room(&self, now: Instant) -> Step {
+        let oldest = self.requests.iter().min_by_key(|(_, (began, _))| *began);
+        match oldest {
+            Some((id, (began, _))) if *began + HOLD <= now => Step::MakeRoom(id.clone()),
+            Some((_, (began, _))) => Step::Wait(*began + HOLD),
+            None => Step::Rest,
+        }
+    }
+
+    /// Breaks a request off whose place others need. Its job counts as slow: it is asked more rarely.
+    fn give_up(&mut self, id: &JobId, now: Instant) {
+        let Some((began, request)) = self.requests.remove(id) else { return };
+        request.abort();
+        let transfer = now.saturating_duration_since(began);
+        let message = format!(
+            "broken off after {} s, since other jobs needed its place; give more by poll.concurrency",
+            transfer.as_secs()
+        );
+        // So long after the question the head has come: the API is at work.
+        let answer = Answer {
+            outcome: Err(ApiError::new(PollFailure::Timeout, message)),
+            status_code: Some(200),
+            advice: Advice::default(),
+            validators: None,
+            transfer,
+            requests: 1,
+        };
+        self.settle(Asked { id: id.clone(), attempt: 0, at: began, api: self.api, answer }, now);
     }
 
     /// The job that shows whether the API is back: the one that was last read well, since others may have a trouble
@@ -130,7 +168,7 @@ impl<R: ReadJob> Poller<R> {
             let answer = answer.unwrap_or_else(|_panic| no_answer_for_a_panic());
             Asked { id, attempt, at: now, api, answer }
         });
-        self.requests.insert(job, request);
+        self.requests.insert(job, (now, request));
     }
 
     /// When something may be done without anything happening before.
@@ -149,7 +187,7 @@ impl<R: ReadJob> Poller<R> {
                 Some(self.waiting_since.map_or(ready, |since| ready.min(since + COUNT_WAITING)))
             }
             Step::Wait(until) => Some(until),
-            Step::Ask | Step::Probe | Step::Retry | Step::Fail(..) => Some(now),
+            Step::Ask | Step::Probe | Step::Retry | Step::MakeRoom(_) | Step::Fail(..) => Some(now),
         }
     }
 

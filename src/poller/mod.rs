@@ -145,7 +145,7 @@ pub struct Poller<R> {
     validators: HashMap<JobId, Validators>,
     under_way: JoinSet<Asked>,
     /// The request that is out for a job, so that it can be broken off when the job leaves.
-    requests: HashMap<JobId, AbortHandle>,
+    requests: HashMap<JobId, (Instant, AbortHandle)>,
     /// Ends when the reader's credentials became others.
     credentials_changed: Pin<Box<dyn Future<Output = ()> + Send>>,
     random: SmallRng,
@@ -302,7 +302,7 @@ impl<R: ReadJob> Poller<R> {
     /// new poll's, and two polls of it be under way.
     fn break_off(&mut self, id: &JobId) {
         self.retries.forget(id);
-        if let Some(request) = self.requests.remove(id) {
+        if let Some((_, request)) = self.requests.remove(id) {
             request.abort();
             self.breaker.broken_off(id);
         }

@@ -691,8 +691,37 @@ async fn a_reload_of_the_same_file_asks_on_where_it_was() {
 #[tokio::test(start_paused = true)]
 async fn as_long_as_a_job_waits_to_be_asked_every_cycle_overruns() {
     let bench = Bench::idle(1, 50.0);
-    bench.fake.script("slow", Script::Slow(Duration::from_secs(300)));
-    bench.change(&["slow", "a"], &[]).await;
+    *bench.fake.default.lock().unwrap() = Script::Slow(Duration::from_secs(14));
+    let names = names(30);
+    bench.change(&names.iter().map(String::as_str).collect::<Vec<_>>(), &[]).await;
     sleep(Duration::from_secs(271)).await;
-    assert_eq!(bench.own.poll.overruns.get(), 9, "a waits for the one place");
+    assert_eq!(bench.own.poll.overruns.get(), 9, "all wait for the one place");
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_that_trickle_do_not_hold_all_places() {
+    let bench = Bench::idle(4, 50.0);
+    let names: Vec<String> = (0..12).map(|number| format!("slow{number}")).collect();
+    for name in &names {
+        bench.fake.script(name, Script::Slow(Duration::from_secs(300)));
+    }
+    let mut all: Vec<&str> = names.iter().map(String::as_str).collect();
+    all.extend(["a", "b"]);
+    bench.change(&all, &[]).await;
+    sleep(Duration::from_secs(600)).await;
+    for name in ["a", "b"] {
+        let polls = bench.fake.polls_of(name);
+        let longest = polls.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
+        assert!(polls.len() >= 15 && longest < 80.0, "{name}: {polls:?}");
+    }
+    assert_eq!(bench.own.poll.up.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_transfer_is_left_alone_while_there_are_places() {
+    let bench = Bench::idle(4, 50.0);
+    bench.fake.script("huge", Script::Slow(Duration::from_secs(100)));
+    bench.change(&["huge", "a", "b"], &[]).await;
+    sleep(Duration::from_secs(110)).await;
+    assert!(bench.store.job(&id("huge")).unwrap().poll_success());
 }
