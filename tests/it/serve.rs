@@ -350,7 +350,12 @@ async fn the_demo_starts_prometheus_with_the_rules_and_leaves_nothing_behind() {
     .await;
     let scraped = "/api/v1/query?query=sum(grid_bulk_jobs)";
     wait_for("Prometheus scrapes the demo", || async {
-        let document = http::get(address, scraped).await?.json();
+        let response = http::get(address, scraped).await?;
+        if response.status != 200 {
+            // It starts and has read nothing yet.
+            return Err(response.text());
+        }
+        let document = response.json();
         if document["data"]["result"][0]["value"][1] == "12" { Ok(()) } else { Err(document.to_string()) }
     })
     .await;
