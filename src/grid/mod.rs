@@ -11,6 +11,10 @@
 //! - `completedAt` is promised for ended jobs only, but an official example shows it on a running one.
 //! - 429 comes with `Retry-After`; the SDK also honours `retry-after-ms` and `x-should-retry`.
 //!
+//! The body of a 200 is read to its end even where status and counts have come and `errors` seems unchanged: an equal
+//! length or equal counts do not show that the codes are the same, and the API promises no order of keys. The one
+//! shortcut is the API's own word, 304 to a conditional request.
+//!
 //! Called by `poller`. Bodies are read as a stream in bounded memory: an import of 100 MB that goes wrong answers
 //! every poll with hundreds of thousands of error entries.
 
