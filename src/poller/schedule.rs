@@ -282,6 +282,7 @@ mod tests {
         let mut schedule = Schedule::new(start, INTERVAL);
         schedule.join((0..60).map(id), start);
         poll_all(&mut schedule, start);
+        poll_all(&mut schedule, start + INTERVAL);
         let mut order = Vec::new();
         for half_second in 61..=120_u32 {
             let polled = poll_all(&mut schedule, start + Duration::from_millis(500) * half_second);
