@@ -27,18 +27,16 @@ impl ScrapeBody {
         Self::new(Parts { rendered: Some(rendered), last: own.into(), remaining, ..Parts::default() })
     }
 
-    /// `rendered` must be compressed.
-    pub(super) fn gzip(rendered: Arc<Rendered>, own: &[u8]) -> Self {
-        let (length, checksum) =
-            rendered.deflated().map(|whole| (whole.length, whole.checksum)).unwrap_or_default();
-        let last = gzip::finish(own, &checksum);
+    /// `rendered` must be compressed; `last` is the rest of the member.
+    pub(super) fn gzip(rendered: Arc<Rendered>, last: Vec<u8>) -> Self {
         let first = Bytes::from_static(&gzip::HEADER);
+        let length = rendered.deflated().map_or(0, |whole| whole.length);
         let remaining = first.len() + length + last.len();
         Self::new(Parts {
             rendered: Some(rendered),
             is_gzip: true,
             first,
-            last,
+            last: last.into(),
             remaining,
             ..Parts::default()
         })

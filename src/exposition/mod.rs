@@ -5,18 +5,20 @@
 //! whole of one moment and adds the exporter's own few series, so it shows each job in one state however slowly it
 //! is read. Compressed bytes are made the same way, but only while somebody asks for them.
 //!
-//! `text` is the format, `pages` the whole of one moment, made of `strip`s, `gzip` puts one member together from
+//! `text` is the format, `own` the exporter's own metrics, `pages` the whole of one moment, made of `strip`s, `gzip` puts one member together from
 //! parts, `body` sends the parts without copying them, `negotiate` reads what the scraper accepts. Called by `web` (scrapes) and by `app` (the refresh task).
 
 pub mod body;
 pub mod gzip;
 pub mod negotiate;
+mod own;
 pub mod pages;
 pub mod strip;
 pub mod text;
 
 use crate::exposition::body::ScrapeBody;
 use crate::exposition::negotiate::Encoding;
+use crate::exposition::own::LastSent;
 use crate::exposition::pages::Rendered;
 use crate::store::Store;
 use arc_swap::ArcSwap;
@@ -29,7 +31,7 @@ use tokio::time::Instant;
 const KEEP_UNUSED: Duration = Duration::from_secs(600);
 
 /// Changes are gathered for so long before their pages are rendered: one render serves many polls.
-const GATHER: Duration = Duration::from_millis(50);
+const GATHER: Duration = Duration::from_millis(100);
 
 /// And for so many times as long as the last render took: rendering has a tenth of one core at most, ...
 const GATHER_PER_RENDER: u32 = 9;
@@ -46,6 +48,7 @@ pub struct Exposition {
     /// When gzip was last asked for; held by whoever refreshes, so that refreshes come one after the other.
     refreshing: Mutex<()>,
     gzip_asked: Mutex<Option<Instant>>,
+    own_sent: Mutex<LastSent>,
 }
 
 impl Exposition {
@@ -58,6 +61,7 @@ impl Exposition {
             rendered: ArcSwap::from_pointee(Rendered::default()),
             refreshing: Mutex::default(),
             gzip_asked: Mutex::default(),
+            own_sent: Mutex::default(),
         };
         exposition.refresh();
         exposition
@@ -93,12 +97,17 @@ impl Exposition {
     /// The body of one scrape.
     #[must_use]
     pub fn scrape(&self, encoding: Encoding) -> ScrapeBody {
-        let own = text::render_own(&self.registry.gather());
+        let gathered = self.registry.gather();
         match encoding {
-            Encoding::Identity => ScrapeBody::plain(self.rendered.load_full(), own),
+            Encoding::Identity => ScrapeBody::plain(self.rendered.load_full(), own::render(&gathered)),
             Encoding::Gzip => {
                 *self.gzip_asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-                ScrapeBody::gzip(self.compressed(), &own)
+                let rendered = self.compressed();
+                let before = rendered.deflated().map(|whole| whole.checksum).unwrap_or_default();
+                let mut last = self.own_sent.lock().unwrap_or_else(PoisonError::into_inner);
+                let own = last.finish(&gathered, before);
+                drop(last);
+                ScrapeBody::gzip(rendered, own)
             }
         }
     }

@@ -64,8 +64,8 @@ impl Default for Rendered {
 }
 
 impl Rendered {
-    /// The next whole: with the pages that changed rendered anew, all others taken over. Not compressed, but what is
-    /// deflated stays, so that [`Self::compress`] deflates what changed.
+    /// The next whole: with the pages that changed rendered anew, all others taken over. Strips that did not change
+    /// stay deflated, so that [`Self::compress`] deflates the others alone.
     #[must_use]
     pub fn with(&self, changes: Changes) -> Self {
         let mut next = self.clone();
@@ -104,9 +104,9 @@ impl Rendered {
         }
         self.summary.compress();
         let mut whole = DeflatedWhole { length: 0, checksum: Checksum::default() };
-        for strip in self.segments().filter_map(|strip| strip.deflated.as_ref()) {
-            whole.length += strip.bytes.len();
-            whole.checksum.append(strip.checksum);
+        for deflated in self.segments().filter_map(|strip| strip.deflated.as_ref()) {
+            whole.length += deflated.bytes.len();
+            whole.checksum.append(deflated.checksum);
         }
         self.deflated = Some(whole);
     }
@@ -115,10 +115,12 @@ impl Rendered {
     pub fn drop_compressed(&mut self) {
         for block in self.blocks.iter_mut().chain([&mut self.headers]) {
             if block.iter().any(|strip| strip.deflated.is_some()) {
-                Arc::make_mut(block).iter_mut().for_each(Strip::drop_compressed);
+                for strip in Arc::make_mut(block).iter_mut() {
+                    strip.deflated = None;
+                }
             }
         }
-        self.summary.drop_compressed();
+        self.summary.deflated = None;
         self.deflated = None;
     }
 

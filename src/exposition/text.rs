@@ -1,14 +1,15 @@
 //! Prometheus's text format 0.0.4.
 //!
 //! Job series are written by [`append_samples`], one family of one job at a time, for `pages`; the exporter's own
-//! metrics by [`render_own`] from what the prometheus crate gathers (its own encoder writes `le="1"`, and the design
+//! metrics by [`append_own`] from what the prometheus crate gathers (its own encoder writes `le="1"`, and the design
 //! wants float-like values that are the same in every format).
 
 use crate::clock::UnixTime;
+use crate::job::counts::countable;
 use crate::job::{LabelName, Progress, Status};
 use crate::store::{JobSnapshot, Summary};
 use crate::telemetry::families::{self, Family, JOB_FAMILIES};
-use prometheus::proto::{Histogram, MetricFamily, MetricType};
+use prometheus::proto::{Metric, MetricFamily, MetricType};
 use std::io::Write;
 
 /// The exact content type of the format.
@@ -96,7 +97,11 @@ impl Sample<'_> {
             self.number(count(|progress| progress.failed));
         } else if name == families::JOB_ERROR_ENTRIES.name {
             for (code, entries) in observed.errors.iter() {
-                self.labelled("code", code, entries.to_string().as_bytes());
+                self.open();
+                append_label("code", code, true, self.out);
+                self.out.extend_from_slice(b"} ");
+                append_count(entries, self.out);
+                self.out.push(b'\n');
             }
         } else if name == families::JOB_ERRORS_TRUNCATED.name {
             self.value(if observed.errors_truncated { b"1" } else { b"0" });
@@ -171,68 +176,76 @@ pub fn render_summary(summary: &Summary) -> Vec<u8> {
     append_header(&families::JOBS, &mut out);
     let read = Status::ALL.iter().map(|status| status.as_str()).zip(summary.by_status);
     for (status, jobs) in read.chain([("UNPOLLED", summary.unpolled)]) {
-        append_sample(families::JOBS.name, &[("status", status)], jobs as f64, &mut out);
+        append_sample(families::JOBS.name, "", [("status", status)], jobs as f64, &mut out);
     }
     append_header(&families::ROWS, &mut out);
     for (result, rows) in [("successful", summary.rows.successful), ("failed", summary.rows.failed)] {
-        append_sample(families::ROWS.name, &[("result", result)], rows as f64, &mut out);
+        append_sample(families::ROWS.name, "", [("result", result)], rows as f64, &mut out);
     }
     out
 }
 
-/// The exporter's own metrics, as the prometheus crate gathered them.
-#[must_use]
-pub fn render_own(gathered: &[MetricFamily]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(16 * 1024);
-    for family in gathered {
-        let kind = match family.get_field_type() {
-            MetricType::COUNTER => "counter",
-            MetricType::GAUGE => "gauge",
-            MetricType::HISTOGRAM => "histogram",
-            // We register neither summaries nor untyped metrics; `own` has a test of what is gathered.
-            MetricType::SUMMARY | MetricType::UNTYPED => continue,
-        };
-        append_help_and_type(family.name(), family.help(), kind, &mut out);
-        for metric in family.get_metric() {
-            let labels: Vec<_> = metric.get_label().iter().map(|pair| (pair.name(), pair.value())).collect();
-            match family.get_field_type() {
-                MetricType::HISTOGRAM => {
-                    append_histogram(family.name(), &labels, metric.get_histogram(), &mut out);
-                }
-                MetricType::COUNTER => {
-                    append_sample(family.name(), &labels, metric.get_counter().get_value(), &mut out);
-                }
-                _ => append_sample(family.name(), &labels, metric.get_gauge().get_value(), &mut out),
+/// Appends one family of the exporter's own metrics, as the prometheus crate gathered it.
+pub fn append_own(family: &MetricFamily, out: &mut Vec<u8>) {
+    let kind = match family.get_field_type() {
+        MetricType::COUNTER => "counter",
+        MetricType::GAUGE => "gauge",
+        MetricType::HISTOGRAM => "histogram",
+        // We register neither summaries nor untyped metrics; `own` has a test of what is gathered.
+        MetricType::SUMMARY | MetricType::UNTYPED => return,
+    };
+    append_help_and_type(family.name(), family.help(), kind, out);
+    for metric in family.get_metric() {
+        let value = match family.get_field_type() {
+            MetricType::HISTOGRAM => {
+                append_histogram(family.name(), metric, out);
+                continue;
             }
-        }
+            MetricType::COUNTER => metric.get_counter().get_value(),
+            _ => metric.get_gauge().get_value(),
+        };
+        append_sample(family.name(), "", labels_of(metric), value, out);
     }
-    out
 }
 
-fn append_histogram(name: &str, labels: &[(&str, &str)], histogram: &Histogram, out: &mut Vec<u8>) {
-    let bucket_name = format!("{name}_bucket");
+fn labels_of(metric: &Metric) -> impl Iterator<Item = (&str, &str)> {
+    metric.get_label().iter().map(|pair| (pair.name(), pair.value()))
+}
+
+fn append_histogram(name: &str, metric: &Metric, out: &mut Vec<u8>) {
+    let histogram = metric.get_histogram();
     let bounds =
         histogram.get_bucket().iter().map(|bucket| (bucket.upper_bound(), bucket.cumulative_count()));
     let finite = bounds.filter(|(bound, _)| bound.is_finite());
     for (bound, count) in finite.chain([(f64::INFINITY, histogram.get_sample_count())]) {
-        let mut le = Vec::new();
+        let mut le = Vec::with_capacity(16);
         append_bound(bound, &mut le);
-        let le = String::from_utf8_lossy(&le);
-        let labels: Vec<_> = labels.iter().copied().chain([("le", le.as_ref())]).collect();
-        append_sample(&bucket_name, &labels, count as f64, out);
+        let le = str::from_utf8(&le).unwrap_or_default();
+        append_sample(name, "_bucket", labels_of(metric).chain([("le", le)]), count as f64, out);
     }
-    append_sample(&format!("{name}_sum"), labels, histogram.get_sample_sum(), out);
-    append_sample(&format!("{name}_count"), labels, histogram.get_sample_count() as f64, out);
+    append_sample(name, "_sum", labels_of(metric), histogram.get_sample_sum(), out);
+    append_sample(name, "_count", labels_of(metric), histogram.get_sample_count() as f64, out);
 }
 
-/// Appends one whole sample line.
-fn append_sample(name: &str, labels: &[(&str, &str)], value: f64, out: &mut Vec<u8>) {
+/// Appends one whole sample line; `suffix` belongs to the name.
+fn append_sample<'a>(
+    name: &str,
+    suffix: &str,
+    labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+    value: f64,
+    out: &mut Vec<u8>,
+) {
     out.extend_from_slice(name.as_bytes());
-    if !labels.is_empty() {
-        out.push(b'{');
-        for (position, (label, text)) in labels.iter().enumerate() {
-            append_label(label, text, position > 0, out);
+    out.extend_from_slice(suffix.as_bytes());
+    let mut has_labels = false;
+    for (label, text) in labels {
+        if !has_labels {
+            out.push(b'{');
         }
+        append_label(label, text, has_labels, out);
+        has_labels = true;
+    }
+    if has_labels {
         out.push(b'}');
     }
     out.push(b' ');
@@ -264,6 +277,11 @@ fn append_escaped(text: &str, out: &mut Vec<u8>) {
 
 /// Appends a sample's value: whole numbers without a point, others in their shortest exact form.
 fn append_number(number: f64, out: &mut Vec<u8>) {
+    // Most are counts, and whole numbers are written five times faster; -0 keeps its sign below.
+    if let Some(count) = countable(number).filter(|_| number.is_sign_positive()) {
+        append_count(count, out);
+        return;
+    }
     // Writing to a vector can't fail.
     let _infallible = if number.is_nan() {
         out.write_all(b"NaN")
@@ -274,6 +292,22 @@ fn append_number(number: f64, out: &mut Vec<u8>) {
     } else {
         write!(out, "{number}")
     };
+}
+
+/// Appends a whole number.
+fn append_count(mut count: u64, out: &mut Vec<u8>) {
+    // 20 digits are the most that 64 bits have.
+    let mut digits = [b'0'; 20];
+    let mut used = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit += u8::try_from(count % 10).unwrap_or(0);
+        count /= 10;
+        used += 1;
+        if count == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(digits.len() - used..).unwrap_or_default());
 }
 
 /// Appends a bucket's bound: float-like, `1.0` and not `1`.
@@ -289,8 +323,16 @@ fn append_timestamp(time: UnixTime, out: &mut Vec<u8>) {
     let millis = time.as_millis();
     let sign = if millis < 0 { "-" } else { "" };
     let (seconds, rest) = (millis.unsigned_abs() / 1000, millis.unsigned_abs() % 1000);
-    let _infallible =
-        if rest == 0 { write!(out, "{sign}{seconds}") } else { write!(out, "{sign}{seconds}.{rest:03}") };
+    out.extend_from_slice(sign.as_bytes());
+    append_count(seconds, out);
+    if rest != 0 {
+        // Three digits: the leading 1 of 1000 + rest becomes the point.
+        let point = out.len();
+        append_count(1000 + rest, out);
+        if let Some(point) = out.get_mut(point) {
+            *point = b'.';
+        }
+    }
 }
 
 #[cfg(test)]
@@ -339,7 +381,7 @@ mod tests {
 
     #[test]
     fn label_values_are_escaped() {
-        let line = written(|out| append_sample("m", &[("a", "x\\y\"z\n"), ("b", "é")], 1.0, out));
+        let line = written(|out| append_sample("m", "", [("a", "x\\y\"z\n"), ("b", "é")], 1.0, out));
         assert_eq!(line, "m{a=\"x\\\\y\\\"z\\n\",b=\"é\"} 1\n");
     }
 }

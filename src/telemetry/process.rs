@@ -5,11 +5,15 @@
 
 use crate::telemetry::families;
 use crate::telemetry::own::opts;
-use procfs::process::{LimitValue, Process};
-use procfs::{CurrentSI, KernelStats, WithCurrentSystemInfo};
+use procfs::process::Stat;
+use procfs::{CurrentSI, FromRead, KernelStats, WithCurrentSystemInfo};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Counter, Gauge};
+use rustix::process::{Resource, getrlimit};
+
+const STAT: &str = "/proc/self/stat";
+const FILES: &str = "/proc/self/fd";
 
 /// Collects `process_*`.
 #[derive(Debug)]
@@ -41,8 +45,7 @@ impl ProcessCollector {
             threads: gauge(families::PROCESS_THREADS)?,
             start_time: gauge(families::PROCESS_START_TIME)?,
         };
-        let stat = Process::myself().and_then(|process| process.stat());
-        if let (Ok(stat), Ok(kernel)) = (stat, KernelStats::current()) {
+        if let (Ok(stat), Ok(kernel)) = (Stat::from_file(STAT), KernelStats::current()) {
             let since_boot = stat.starttime as f64 / procfs::ticks_per_second() as f64;
             collector.start_time.set(kernel.btime as f64 + since_boot);
         }
@@ -51,21 +54,19 @@ impl ProcessCollector {
 
     /// Reads `/proc/self`; what can't be read keeps its last value.
     fn read(&self) {
-        let Ok(process) = Process::myself() else { return };
-        if let Ok(stat) = process.stat() {
+        if let Ok(stat) = Stat::from_file(STAT) {
             let spent = (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64;
             self.cpu.inc_by((spent - self.cpu.get()).max(0.0));
             self.virtual_memory.set(stat.vsize as f64);
             self.resident_memory.set(stat.rss_bytes().get() as f64);
             self.threads.set(stat.num_threads as f64);
         }
-        if let Ok(open) = process.fd_count() {
+        if let Some(open) = open_files() {
             self.open_fds.set(open as f64);
         }
-        if let Ok(limits) = process.limits() {
-            self.max_fds.set(limit(limits.max_open_files.soft_limit));
-            self.virtual_memory_max.set(limit(limits.max_address_space.soft_limit));
-        }
+        // The system call and not `/proc/self/limits`, whose text costs the kernel more than all else here.
+        self.max_fds.set(limit(getrlimit(Resource::Nofile).current));
+        self.virtual_memory_max.set(limit(getrlimit(Resource::As).current));
     }
 
     fn metrics(&self) -> [&dyn Collector; 8] {
@@ -82,12 +83,18 @@ impl ProcessCollector {
     }
 }
 
-/// A limit as Prometheus's client libraries show it: -1 if there is none.
-fn limit(value: LimitValue) -> f64 {
-    match value {
-        LimitValue::Unlimited => -1.0,
-        LimitValue::Value(limit) => limit as f64,
+/// How many files are open.
+fn open_files() -> Option<u64> {
+    // Since Linux 6.2 the folder's size tells; before, it is 0.
+    match std::fs::metadata(FILES).ok()?.len() {
+        0 => Some(std::fs::read_dir(FILES).ok()?.count() as u64),
+        open => Some(open),
     }
+}
+
+/// A limit as Prometheus's client libraries show it: -1 if there is none.
+fn limit(value: Option<u64>) -> f64 {
+    value.map_or(-1.0, |limit| limit as f64)
 }
 
 impl Collector for ProcessCollector {
