@@ -105,7 +105,7 @@ function(config, g)
           ) OF_TEAM)
         |||, 'age'),
       ], 's') + g.fields({ decimals: 0, thresholds: g.limits(limits.ageSeconds, g.colours.good) }),
-      g.stat('Alerts firing', |||
+      g.stat('Alerts', |||
         Alerts of the rules shipped with the exporter that fire now. Needs those rules in this Prometheus; 0 without them.
       |||, [2, 4], [
         g.now('count(ALERTS{alertname=~"GridBulk.+",alertstate="firing"}) or vector(0)', 'alerts'),
