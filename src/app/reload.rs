@@ -65,6 +65,8 @@ impl Reloader {
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
         let jobs = std::mem::take(&mut self.first_jobs);
         self.watch(&jobs).await;
+        // The catalog has them now; a second list of 100,000 jobs would stay for the life of the process.
+        drop(jobs);
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

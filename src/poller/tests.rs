@@ -539,3 +539,11 @@ async fn a_job_whose_answer_takes_long_is_asked_less_often() {
     assert!((8..=11).contains(&polls.len()), "a tenth of its time: {polls:?}");
     assert!(bench.fake.polls_of("a").len() >= 39);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_good_poll_is_one_request() {
+    let bench = bench_of(50, 16, 50.0).await;
+    sleep(Duration::from_secs(100)).await;
+    assert!(bench.fake.count() >= 150);
+    assert_eq!(bench.own.poll.polls.get(), bench.fake.count() as u64);
+}

@@ -26,14 +26,18 @@ const DEPARTED: usize = 100_000;
 #[derive(Debug, Default)]
 pub(super) struct RowCounters {
     totals: RowTotals,
-    marks: HashMap<JobId, Mark>,
+    /// By slot.
+    marks: Vec<Mark>,
     departed: HashMap<JobId, RowTotals>,
     /// In the order in which they left; may hold ids that have come back.
     departures: VecDeque<JobId>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 enum Mark {
+    /// No job has the slot.
+    #[default]
+    Free,
     /// No counts were seen yet.
     Unseen(CountFrom),
     /// The most that was seen.
@@ -46,15 +50,19 @@ impl RowCounters {
         self.totals
     }
 
-    /// A job joins.
-    pub(super) fn join(&mut self, id: &JobId, count_from: CountFrom) {
-        let mark = self.departed.remove(id).map_or(Mark::Unseen(count_from), Mark::At);
-        self.marks.insert(id.clone(), mark);
+    /// A job joins and has this slot.
+    pub(super) fn join(&mut self, slot: usize, id: &JobId, count_from: CountFrom) {
+        if self.marks.len() <= slot {
+            self.marks.resize(slot + 1, Mark::Free);
+        }
+        if let Some(mark) = self.marks.get_mut(slot) {
+            *mark = self.departed.remove(id).map_or(Mark::Unseen(count_from), Mark::At);
+        }
     }
 
     /// A job leaves; its mark is kept for its return.
-    pub(super) fn leave(&mut self, id: &JobId) {
-        if let Some(Mark::At(seen)) = self.marks.remove(id) {
+    pub(super) fn leave(&mut self, slot: usize, id: &JobId) {
+        if let Some(Mark::At(seen)) = self.marks.get_mut(slot).map(std::mem::take) {
             self.departed.insert(id.clone(), seen);
             self.departures.push_back(id.clone());
             while self.departures.len() > DEPARTED {
@@ -68,11 +76,12 @@ impl RowCounters {
     /// Adds what a job newly shows, and tells how much that is.
     ///
     /// A count that is negative, has a fraction or exceeds 2^53 adds nothing.
-    pub(super) fn count(&mut self, id: &JobId, observed: &Observed, began: UnixTime) -> RowTotals {
-        let (Some(mark), Some(progress)) = (self.marks.get_mut(id), observed.progress) else {
+    pub(super) fn count(&mut self, slot: usize, observed: &Observed, began: UnixTime) -> RowTotals {
+        let (Some(mark), Some(progress)) = (self.marks.get_mut(slot), observed.progress) else {
             return RowTotals::default();
         };
         let seen = match mark {
+            Mark::Free => return RowTotals::default(),
             Mark::At(seen) => *seen,
             Mark::Unseen(CountFrom::Zero) if observed.completed_at.is_none_or(|ended| ended >= began) => {
                 RowTotals::default()
