@@ -202,3 +202,109 @@ async fn compressed_pages_are_dropped_when_nobody_asks() {
     assert!(!exposition.rendered.load().is_compressed());
     assert!(exposition.rendered.load().segments().all(|segment| segment.deflated.is_none()));
 }
+
+#[test]
+fn a_scrape_that_no_change_came_before_makes_nothing_of_jobs_anew() {
+    let (store, exposition) = exposition(2000);
+    for number in 0..2000 {
+        store.apply(&format!("Job:{number}").parse().unwrap(), Outcome::Read(reading()), NOW);
+    }
+    exposition.refresh();
+    body(&exposition, Encoding::Gzip);
+    let before = exposition.rendered.load_full();
+    for encoding in [Encoding::Gzip, Encoding::Identity, Encoding::Gzip] {
+        body(&exposition, encoding);
+        exposition.refresh();
+    }
+    let after = exposition.rendered.load_full();
+    assert!(Arc::ptr_eq(&before, &after), "the very same bytes, plain and deflated");
+}
+
+/// Plain and deflated strips that are not the same memory as before.
+fn made_anew(before: &Rendered, after: &Rendered) -> (usize, usize) {
+    let pairs = || before.segments().zip(after.segments());
+    let deflated = |strip: &strip::Strip| strip.deflated.as_ref().map(|deflated| deflated.bytes.as_ptr());
+    (
+        pairs().filter(|(before, after)| before.plain.as_ptr() != after.plain.as_ptr()).count(),
+        pairs().filter(|(before, after)| deflated(before) != deflated(after)).count(),
+    )
+}
+
+#[test]
+fn a_poll_that_only_moves_the_time_of_the_last_poll_makes_one_strip_anew() {
+    let (store, exposition) = exposition(5000);
+    for number in 0..5000 {
+        store.apply(&format!("Job:{number}").parse().unwrap(), Outcome::Read(reading()), NOW);
+    }
+    exposition.refresh();
+    body(&exposition, Encoding::Gzip);
+    let before = exposition.rendered.load_full();
+    let later = UnixTime::from_millis(NOW.as_millis() + 30_000);
+    // Neighbours, as the poller asks for them.
+    for number in 3000..3050 {
+        store.apply(&format!("Job:{number}").parse().unwrap(), Outcome::Read(reading()), later);
+    }
+    exposition.refresh();
+    // The strip with the time, and the sums over all jobs.
+    assert_eq!(made_anew(&before, &exposition.rendered.load_full()), (2, 2));
+}
+
+#[test]
+fn pages_that_were_replaced_piece_by_piece_are_as_if_rendered_whole() {
+    let (store, exposition) = exposition(3000);
+    body(&exposition, Encoding::Gzip);
+    let id = |number: u32| -> crate::job::JobId { format!("Job:{number}").parse().unwrap() };
+    // A walk that touches pages in no order, with jobs that come and go and a page that empties.
+    for step in 0..60_u32 {
+        let job = step * 7919 % 3000;
+        store.apply(&id(job), Outcome::Read(reading()), NOW);
+        if step % 3 == 0 {
+            store.leave(&[id((step * 104_729) % 3000)]);
+        }
+        if step % 5 == 0 {
+            store.join(vec![new_job(usize::try_from(5000 + step).unwrap())], CountFrom::Zero);
+        }
+        if step == 50 {
+            store.leave(&(2900..3000).map(id).collect::<Vec<_>>());
+        }
+        exposition.refresh();
+    }
+    let mut expected: [Vec<u8>; text_families_per_page()] = Default::default();
+    let names: Vec<_> = ["team".parse().unwrap()].into();
+    for job in store.jobs().0 {
+        text::append_job(&job, &names, &mut expected);
+    }
+    let expected: Vec<_> =
+        expected.iter().flat_map(|family| family.split_inclusive(|b| *b == b'\n')).collect();
+    let shown = text(&exposition);
+    let shown: Vec<_> =
+        shown.split_inclusive('\n').filter(|line| line.starts_with("grid_bulk_job_")).collect();
+    assert_eq!(shown.len(), expected.len());
+    assert!(shown.iter().zip(&expected).all(|(shown, expected)| shown.as_bytes() == *expected));
+}
+
+#[test]
+fn a_body_is_the_same_however_much_of_it_a_connection_takes_at_once() {
+    use bytes::Buf;
+    let (store, exposition) = exposition(300);
+    store.apply(&"Job:7".parse().unwrap(), Outcome::Read(reading()), NOW);
+    exposition.refresh();
+    let whole = body(&exposition, Encoding::Identity);
+    for takes in [1, 7, 4096, 1 << 20] {
+        let mut scrape = exposition.scrape(Encoding::Identity);
+        let frame = futures_util::FutureExt::now_or_never(scrape.frame()).unwrap().unwrap().unwrap();
+        let mut parts = frame.into_data().unwrap();
+        let mut taken = Vec::new();
+        while parts.has_remaining() {
+            let mut slices = [std::io::IoSlice::new(&[]); 64];
+            let filled = parts.chunks_vectored(&mut slices);
+            assert!(slices[..filled].iter().all(|slice| !slice.is_empty()));
+            let offered: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.iter().copied()).collect();
+            assert!(offered.starts_with(parts.chunk()));
+            let length = takes.min(offered.len());
+            taken.extend_from_slice(&offered[..length]);
+            parts.advance(length);
+        }
+        assert!(taken == whole, "{takes} bytes at once");
+    }
+}

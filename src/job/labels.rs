@@ -71,15 +71,15 @@ impl fmt::Display for LabelName {
 }
 
 /// A job's labels, sorted by name. Values are any text; an empty one means that the label is not there, as in
-/// Prometheus.
+/// Prometheus. Cheap to clone: each poll makes a new snapshot of its job, labels and all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Labels(BTreeMap<LabelName, Arc<str>>);
+pub struct Labels(Arc<[(LabelName, Arc<str>)]>);
 
 impl Labels {
     /// The value of a label, or nothing.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(AsRef::as_ref)
+        self.iter().find(|(known, _)| known.as_str() == name).map(|(_, value)| value)
     }
 
     /// Names and values, sorted by name.
@@ -96,7 +96,9 @@ impl Labels {
 
 impl FromIterator<(LabelName, String)> for Labels {
     fn from_iter<I: IntoIterator<Item = (LabelName, String)>>(labels: I) -> Self {
-        Self(labels.into_iter().map(|(name, value)| (name, value.into())).collect())
+        // Through a map: sorted, and of two values for one name the later holds.
+        let sorted: BTreeMap<LabelName, String> = labels.into_iter().collect();
+        Self(sorted.into_iter().map(|(name, value)| (name, value.into())).collect())
     }
 }
 

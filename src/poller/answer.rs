@@ -126,6 +126,7 @@ impl<R: ReadJob> Poller<R> {
                 self.last_good = Some(asked.id.clone());
             }
             if self.breaker.answered() == Change::Closed {
+                self.probes.clear();
                 info!("the API answers again; all jobs are asked again");
                 self.pacer.begin_gently(now);
             }
@@ -141,6 +142,7 @@ impl<R: ReadJob> Poller<R> {
             was_failing,
         };
         if self.breaker.failed(failed, self.setup.poll.interval, now) == Change::Opened {
+            self.probes = self.schedule.waiting().into();
             let reason = failure.reason().as_str();
             warn!(reason, error = %message, "the API as a whole fails; from now on one job is asked from time to time");
         }

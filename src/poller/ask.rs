@@ -135,10 +135,19 @@ impl<R: ReadJob> Poller<R> {
     }
 
     /// The job that shows whether the API is back: the one that was last read well, since others may have a trouble
-    /// of their own; if there is none, the longest due one.
+    /// of their own; if there is none, each in turn.
     fn take_probe(&mut self, now: Instant) -> Option<JobId> {
-        let last_good = self.last_good.clone().and_then(|id| self.schedule.take(&id));
-        last_good.or_else(|| self.schedule.take_due(now))
+        if let Some(id) = self.last_good.clone().and_then(|id| self.schedule.take(&id)) {
+            return Some(id);
+        }
+        for _ in 0..self.probes.len() {
+            let id = self.probes.pop_front()?;
+            if let Some(taken) = self.schedule.take(&id) {
+                self.probes.push_back(id);
+                return Some(taken);
+            }
+        }
+        self.schedule.take_due(now)
     }
 
     fn retry(&mut self, now: Instant) {

@@ -49,6 +49,8 @@ pub(super) struct Breaker {
     /// What was sent before this, was sent with other credentials or to another API.
     changed_at: Option<Instant>,
     open: Option<Open>,
+    /// Whether anything was ever read: as long as not, each job is asked once in turn, and not more and more rarely.
+    ever_answered: bool,
 }
 
 /// The API is down, or refuses us.
@@ -144,6 +146,7 @@ impl Breaker {
     /// A poll ended well, or in a way that shows the API at work.
     pub(super) fn answered(&mut self) -> Change {
         self.forget();
+        self.ever_answered = true;
         if self.open.take().is_some() { Change::Closed } else { Change::None }
     }
 
@@ -168,7 +171,8 @@ impl Breaker {
                 return Change::None;
             };
             let (first, longest) = waits(is_refusal, interval);
-            open.wait = (open.wait * 2).max(first).min(longest);
+            let doubled = if self.ever_answered || is_refusal { open.wait * 2 } else { open.wait };
+            open.wait = doubled.max(first).min(longest);
             // Counted from the question: a job's place in the interval comes round in the same rhythm.
             open.next_probe = (asked + open.wait).max(now);
             open.reason = failed.reason;
@@ -304,6 +308,7 @@ mod tests {
     fn an_outage_is_asked_about_by_one_job_more_and_more_rarely() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
+        breaker.answered();
         for _ in 0..10 {
             fail(&mut breaker, PollFailure::ServerError, now);
         }

@@ -37,7 +37,7 @@ use crate::store::{CountFrom, NewJob, Store};
 use crate::telemetry::own::{ApiMetrics, PollMetrics};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -153,6 +153,8 @@ pub struct Poller<R> {
     api: u64,
     /// The job that was last read well.
     last_good: Option<JobId>,
+    /// Jobs that are asked in turn while the breaker is open and none was read well before.
+    probes: VecDeque<JobId>,
     /// Since when a job is due, a request may begin, and only the pace holds it back.
     waiting_since: Option<Instant>,
     /// Whether anything was answered in this cycle, and whether any of it showed that the API works.
@@ -185,6 +187,7 @@ impl<R: ReadJob> Poller<R> {
             random: SmallRng::from_os_rng(),
             api: 0,
             last_good: None,
+            probes: VecDeque::new(),
             waiting_since: None,
             answered: false,
             answered_well: false,

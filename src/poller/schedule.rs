@@ -97,6 +97,18 @@ impl Schedule {
         }
     }
 
+    /// All jobs that wait, those that were never polled first.
+    pub(super) fn waiting(&self) -> Vec<JobId> {
+        let waits = |entry: &Entry| matches!(entry.state, State::Waiting(_));
+        let ids = |tried: bool| {
+            self.entries
+                .iter()
+                .filter(move |(_, entry)| waits(entry) && entry.tried == tried)
+                .map(|(id, _)| id.clone())
+        };
+        ids(false).chain(ids(true)).collect()
+    }
+
     /// Takes this job, if it waits, whether it is due or not; it is under way from here on.
     pub(super) fn take(&mut self, id: &JobId) -> Option<JobId> {
         let entry = self.entries.get_mut(id)?;

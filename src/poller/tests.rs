@@ -725,3 +725,11 @@ async fn a_long_transfer_is_left_alone_while_there_are_places() {
     sleep(Duration::from_secs(110)).await;
     assert!(bench.store.job(&id("huge")).unwrap().poll_success());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_good_poll_is_one_request() {
+    let bench = bench_of(50, 16, 50.0).await;
+    sleep(Duration::from_secs(100)).await;
+    assert!(bench.fake.count() >= 150);
+    assert_eq!(bench.own.poll.polls.get(), bench.fake.count() as u64);
+}

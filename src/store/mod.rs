@@ -120,6 +120,8 @@ struct State {
     rows: RowCounters,
     by_status: [usize; 5],
     unpolled: usize,
+    /// Each set of sources that any job has or had, once: there are as many as the kinds of sources permit.
+    sources: Vec<Arc<[&'static str]>>,
     /// Pages that the exposition has not taken yet.
     dirty: BTreeSet<usize>,
 }
@@ -220,28 +222,38 @@ impl State {
     fn join(&mut self, job: NewJob, count_from: CountFrom) {
         let slot = self.index.get(&job.id).copied();
         if let Some(present) = slot.and_then(|slot| self.slots.get(slot)) {
-            if present.labels != job.labels || present.sources != job.sources {
+            if present.labels != job.labels || *present.sources != *job.sources {
                 let mut changed = JobSnapshot::clone(present);
                 self.count_labels(&changed.labels, false);
                 self.count_labels(&job.labels, true);
                 changed.labels = job.labels;
-                changed.sources = job.sources;
+                changed.sources = self.shared_sources(&job.sources);
                 self.replace(slot.unwrap_or_default(), changed);
             }
             return;
         }
         self.count_labels(&job.labels, true);
-        self.rows.join(&job.id, count_from);
         self.unpolled += 1;
         let id = job.id.clone();
-        let slot = self.slots.insert(Arc::new(JobSnapshot::unpolled(job)));
+        let sources = self.shared_sources(&job.sources);
+        let slot = self.slots.insert(Arc::new(JobSnapshot::unpolled(job.id, job.labels, sources)));
+        self.rows.join(slot, &id, count_from);
         self.index.insert(id, slot);
         self.dirty.insert(slot / PAGE_JOBS);
     }
 
+    fn shared_sources(&mut self, sources: &[&'static str]) -> Arc<[&'static str]> {
+        if let Some(known) = self.sources.iter().find(|known| ***known == *sources) {
+            return Arc::clone(known);
+        }
+        let sources: Arc<[_]> = sources.into();
+        self.sources.push(Arc::clone(&sources));
+        sources
+    }
+
     fn leave(&mut self, id: &JobId) {
         let Some(slot) = self.index.remove(id) else { return };
-        self.rows.leave(id);
+        self.rows.leave(slot, id);
         self.dirty.insert(slot / PAGE_JOBS);
         if let Some(job) = self.slots.remove(slot) {
             self.count_labels(&job.labels, false);
@@ -254,7 +266,7 @@ impl State {
         let before = Arc::clone(self.slots.get(slot)?);
         let (after, mut applied) = before.after(outcome, now);
         if let Some(observed) = &after.observed {
-            applied.rows_added = self.rows.count(id, observed, began);
+            applied.rows_added = self.rows.count(slot, observed, began);
         }
         *self.status_count(before.status()) -= 1;
         *self.status_count(after.status()) += 1;

@@ -26,7 +26,8 @@ const DEPARTED: usize = 100_000;
 #[derive(Debug, Default)]
 pub(super) struct RowCounters {
     totals: RowTotals,
-    marks: HashMap<JobId, Mark>,
+    /// By slot; nothing where no job has it.
+    marks: Vec<Option<Mark>>,
     /// Marks of jobs that left, with the number of their latest departure.
     departed: HashMap<JobId, (Mark, u64)>,
     /// In the order in which they left; may hold ids that have come back.
@@ -53,16 +54,22 @@ impl RowCounters {
         self.totals
     }
 
-    /// A job joins.
-    pub(super) fn join(&mut self, id: &JobId, count_from: CountFrom) {
+    /// A job joins and has this slot.
+    pub(super) fn join(&mut self, slot: usize, id: &JobId, count_from: CountFrom) {
         let unseen = Mark { count_from, successful: None, failed: None };
         let mark = self.departed.remove(id).map_or(unseen, |(mark, _)| mark);
-        self.marks.insert(id.clone(), mark);
+        if self.marks.len() <= slot {
+            self.marks.resize_with(slot + 1, || None);
+        }
+        if let Some(place) = self.marks.get_mut(slot) {
+            *place = Some(mark);
+        }
     }
 
     /// A job leaves; its mark is kept for its return.
-    pub(super) fn leave(&mut self, id: &JobId) {
-        if let Some(mark) = self.marks.remove(id).filter(Mark::was_seen) {
+    pub(super) fn leave(&mut self, slot: usize, id: &JobId) {
+        let mark = self.marks.get_mut(slot).and_then(Option::take);
+        if let Some(mark) = mark.filter(Mark::was_seen) {
             self.departure += 1;
             self.departed.insert(id.clone(), (mark, self.departure));
             self.departures.push_back((id.clone(), self.departure));
@@ -80,8 +87,10 @@ impl RowCounters {
     /// Adds what a job newly shows, and tells how much that is.
     ///
     /// A count that is negative, has a fraction or exceeds 2^53 adds nothing.
-    pub(super) fn count(&mut self, id: &JobId, observed: &Observed, began: UnixTime) -> RowTotals {
-        let (Some(mark), Some(progress)) = (self.marks.get_mut(id), observed.progress) else {
+    pub(super) fn count(&mut self, slot: usize, observed: &Observed, began: UnixTime) -> RowTotals {
+        let (Some(mark), Some(progress)) =
+            (self.marks.get_mut(slot).and_then(Option::as_mut), observed.progress)
+        else {
             return RowTotals::default();
         };
         // One that ended before the process began was counted then, by whoever watched it.

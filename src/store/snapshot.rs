@@ -7,7 +7,8 @@ use crate::job::{
     CompletedAt, ErrorTally, Inconsistency, JobId, JobReading, Labels, PollFailure, Progress, ReportedStatus,
     Status,
 };
-use crate::store::{NewJob, Outcome, RowTotals};
+use crate::store::{Outcome, RowTotals};
+use std::sync::Arc;
 
 /// A completion so far in the future is a contradiction, not a clock that is a little off.
 const CLOCK_TOLERANCE_MILLIS: i64 = 5 * 60 * 1000;
@@ -20,7 +21,7 @@ pub struct JobSnapshot {
     /// Its labels.
     pub labels: Labels,
     /// Who names it, as shown to users.
-    pub sources: Vec<&'static str>,
+    pub sources: Arc<[&'static str]>,
     /// Whether it was polled at all, well or not.
     pub tried: bool,
     /// What the API said; nothing before the first good poll.
@@ -28,9 +29,9 @@ pub struct JobSnapshot {
     /// When it was last read well.
     pub last_poll_success: Option<UnixTime>,
     /// Why the latest poll failed; nothing if it was good.
-    pub failure: Option<Failure>,
-    /// Contradictions that were logged already.
-    logged: Vec<Inconsistency>,
+    pub failure: Option<Box<Failure>>,
+    /// Contradictions that were logged already, a bit each.
+    logged: u8,
 }
 
 /// What the API said of a job.
@@ -88,16 +89,16 @@ pub struct Applied {
 
 impl JobSnapshot {
     /// A job that was not polled yet.
-    pub(super) fn unpolled(job: NewJob) -> Self {
+    pub(super) fn unpolled(id: JobId, labels: Labels, sources: Arc<[&'static str]>) -> Self {
         Self {
-            id: job.id,
-            labels: job.labels,
-            sources: job.sources,
+            id,
+            labels,
+            sources,
             tried: false,
             observed: None,
             last_poll_success: None,
             failure: None,
-            logged: Vec::new(),
+            logged: 0,
         }
     }
 
@@ -123,7 +124,8 @@ impl JobSnapshot {
                 let since = before.map_or(now, |failure| failure.since);
                 let asked_before = before.is_some_and(|failure| failure.asked);
                 applied.began_failing = asked && !asked_before;
-                next.failure = Some(Failure { reason, message, since, asked: asked || asked_before });
+                next.failure =
+                    Some(Box::new(Failure { reason, message, since, asked: asked || asked_before }));
             }
             Outcome::Unchanged => next.read_well(now, &mut applied),
             Outcome::Read(reading) => {
@@ -136,7 +138,7 @@ impl JobSnapshot {
     }
 
     fn read_well(&mut self, now: UnixTime, applied: &mut Applied) {
-        applied.recovered_from = self.failure.take();
+        applied.recovered_from = self.failure.take().map(|failure| *failure);
         self.last_poll_success = Some(now);
     }
 
@@ -178,10 +180,9 @@ impl JobSnapshot {
     /// Notes contradictions, and which of them are new in this job.
     fn note(&mut self, found: &[Inconsistency], applied: &mut Applied) {
         for kind in found {
-            let first = !self.logged.contains(kind);
-            if first {
-                self.logged.push(*kind);
-            }
+            let bit = 1 << *kind as u8;
+            let first = self.logged & bit == 0;
+            self.logged |= bit;
             applied.inconsistencies.push((*kind, first));
         }
     }
