@@ -18,6 +18,7 @@ mod config_command_line;
 mod config_commands;
 mod config_docs;
 mod config_merge;
+mod discovery;
 mod docs;
 mod faults;
 mod layers;
