@@ -9,6 +9,7 @@ use crate::app::reload::ConfigSource;
 use crate::app::watched::WatchedJobs;
 use crate::clock::SharedClock;
 use crate::config::reload::ConfigFingerprint;
+use crate::grid::ReadJob;
 use crate::grid::client::GridClient;
 use crate::telemetry::own::OwnMetrics;
 use crate::web::admin::AdminRequest;
@@ -24,7 +25,7 @@ use tracing::error;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// How often jobs that are over are looked for: a job may stay published for so much longer than `retention`.
-const EXPIRE_EVERY: Duration = Duration::from_secs(5);
+pub(super) const EXPIRE_EVERY: Duration = Duration::from_secs(5);
 
 /// Requests of the admin API that are answered together: `/metrics` is rendered once for all of them.
 const TOGETHER: usize = 256;
@@ -72,7 +73,7 @@ impl Control {
                     self.jobs.take(update).await;
                     self.jobs.show().await;
                 }
-                _ = self.admin.recv_many(&mut asked, TOGETHER) => answer(&mut self.jobs, &mut asked).await,
+                1.. = self.admin.recv_many(&mut asked, TOGETHER) => answer(&mut self.jobs, &mut asked).await,
                 _ = expire.tick() => {
                     if self.jobs.expire(self.clock.now(), self.retention).await {
                         self.jobs.show().await;
@@ -84,10 +85,7 @@ impl Control {
 }
 
 /// Does what the admin API asks, and answers once `/metrics` shows it.
-pub(super) async fn answer<R: crate::grid::ReadJob>(
-    jobs: &mut WatchedJobs<R>,
-    asked: &mut Vec<AdminRequest>,
-) {
+pub(super) async fn answer<R: ReadJob>(jobs: &mut WatchedJobs<R>, asked: &mut Vec<AdminRequest>) {
     let mut answers: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
     for request in asked.drain(..) {
         match request {

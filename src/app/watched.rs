@@ -4,6 +4,9 @@
 //! Owned by `control`, the one task that changes the set. Lists of 100,000 jobs are compared on a thread that may block
 //! and go to the poller in pieces, so that scrapes and polls go on meanwhile.
 
+#[cfg(test)]
+mod tests;
+
 use crate::catalog::{Catalog, CatalogChange, LimitReached, ListUpdate, NotNamed, SourceId};
 use crate::clock::UnixTime;
 use crate::config::{JobSource, JobSpec};

@@ -8,7 +8,9 @@ use crate::config::error::quoted;
 use crate::config::yaml::{self, Node, Value};
 use crate::config::{MOST_LABEL_NAMES, MOST_VALUE_BYTES};
 use crate::job::{JobId, LabelName, Labels};
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// A target group. Prometheus refuses other keys too.
@@ -19,15 +21,36 @@ struct Group {
     labels: Option<BTreeMap<String, String>>,
 }
 
+/// A group that is written as an object: serde's derive would take a list of its values, too.
+struct GroupObject(Group);
+
+impl<'de> Deserialize<'de> for GroupObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = GroupObject;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("an object with targets and labels")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Self::Value, M::Error> {
+                Group::deserialize(MapAccessDeserializer::new(map)).map(GroupObject)
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
 /// The jobs of a list in JSON.
 pub(super) fn parse_json(bytes: &[u8]) -> Result<Vec<NamedJob>, String> {
-    let groups: Option<Vec<Option<Group>>> = serde_json::from_slice(bytes).map_err(|error| {
+    let groups: Option<Vec<Option<GroupObject>>> = serde_json::from_slice(bytes).map_err(|error| {
         let shown: String = error.to_string().chars().filter(|c| !c.is_control()).take(300).collect();
         format!("is no list of target groups in JSON: {shown}")
     })?;
     let mut list = JobList::default();
     for (index, group) in groups.unwrap_or_default().into_iter().enumerate() {
-        let Some(group) = group else { return Err(format!("group {}: is null", index + 1)) };
+        let Some(GroupObject(group)) = group else { return Err(format!("group {}: is null", index + 1)) };
         let at = |message| format!("group {}: {message}", index + 1);
         let labels = group.labels.unwrap_or_default();
         let labels = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -144,9 +167,7 @@ impl JobList {
 }
 
 /// Labels as a list or the admin API gives them; those that begin with `__` are dropped.
-pub(super) fn read_labels<'l>(
-    labels: impl IntoIterator<Item = (&'l str, &'l str)>,
-) -> Result<Labels, String> {
+pub fn read_labels<'l>(labels: impl IntoIterator<Item = (&'l str, &'l str)>) -> Result<Labels, String> {
     let mut read = Vec::new();
     for (name, value) in labels {
         if name.starts_with("__") {
@@ -201,6 +222,7 @@ mod tests {
             ("[{\"targets\": [\"Job:a\", \"Job:b\"", "EOF"),
             ("[{\"targets\": [\"Job:a\"], \"lables\": {}}]", "lables"),
             ("{\"targets\": []}", "no list"),
+            ("[[[\"Job:a\"], {}]]", "an object with targets and labels"),
             ("[null]", "group 1: is null"),
             ("[{\"targets\": [5]}]", "integer"),
             ("[{\"targets\": [\"a b\"]}]", "group 1: job id \"a b\""),

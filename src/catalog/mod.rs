@@ -10,6 +10,7 @@ pub mod http_sd;
 mod job_list;
 mod set;
 
+pub use job_list::read_labels;
 pub use set::{Catalog, CatalogChange, LimitReached, NotNamed};
 
 use crate::config::JobSource;

@@ -5,13 +5,16 @@
 //! the table of endpoints, `respond` makes responses; each endpoint has a file of its own.
 
 pub mod admin;
+mod filter;
 pub mod health;
 pub mod jobs;
 pub mod listen;
 pub mod metrics;
+pub mod problem;
 pub mod reload;
 pub mod respond;
 pub mod routes;
+pub mod sd;
 pub mod server;
 mod stall;
 pub mod status_page;

@@ -1,6 +1,9 @@
 //! Jobs that come and go by themselves: lists in files and over HTTP, the admin API, retention.
 
+mod admin;
 mod files;
+mod openapi;
+mod servers;
 
 use crate::support::simulator::Simulated;
 

@@ -190,8 +190,11 @@ async fn a_hundred_thousand_jobs_in_one_file_pause_no_scrape() {
         assert!(began.elapsed() < Duration::from_secs(60), "{answer}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    println!("100,000 jobs in {:?}; slowest answer meanwhile {slowest:?}", began.elapsed());
-    // Generous: unoptimized code on a machine that other tests keep busy. docs/configuration.md has real figures.
+    let took = began.elapsed();
+    println!("100,000 jobs in {took:?}; slowest answer meanwhile {slowest:?}");
+    // Generous: unoptimized code on a machine that other tests keep busy. Optimized, 2 s are the bound.
+    let bound = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 2 });
+    assert!(took < bound, "{took:?}");
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     exporter.scrape_until("all are published", |scrape| scrape.job_ids().len() == 100_000).await;
 }
