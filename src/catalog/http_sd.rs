@@ -3,6 +3,9 @@
 //! `app` runs [`watch`] as a task of its own for each server. Each answer is the full list. Whatever is wrong with an
 //! answer, the list before stays; as in Prometheus, an answer counts only with status 200 and a JSON content type.
 
+#[cfg(test)]
+mod tests;
+
 use crate::catalog::{ListUpdate, NamedJob, SourceId, job_list};
 use crate::clock::SharedClock;
 use crate::config::{CredentialSource, HttpAuthorization, HttpSource, source};
@@ -125,9 +128,11 @@ fn in_words(error: &reqwest::Error) -> String {
 fn check_content_type(headers: &HeaderMap) -> Result<(), String> {
     let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let lower = text.to_ascii_lowercase();
-    let rest = lower.strip_prefix("application/json");
-    let charset = rest.map(|rest| rest.strip_prefix(';').map_or(rest, str::trim_start));
-    if matches!(charset, Some("" | "charset=utf-8" | "charset=\"utf-8\"")) {
+    let is_json = lower.strip_prefix("application/json").is_some_and(|rest| {
+        let charset = rest.strip_prefix(';').map(str::trim_start);
+        rest.is_empty() || matches!(charset, Some("charset=utf-8" | "charset=\"utf-8\""))
+    });
+    if is_json {
         return Ok(());
     }
     let shown: String = text.chars().take(80).collect();

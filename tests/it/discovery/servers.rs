@@ -2,6 +2,8 @@
 
 use super::{api, config};
 use crate::support::exporter::{Exporter, Start};
+use crate::support::scrape::Scrape;
+use crate::support::simulator::Simulated;
 use crate::support::wait_for;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -72,12 +74,15 @@ fn list(ids: &str) -> String {
 }
 
 async fn start(server: &ListServer, lines: &str) -> Exporter {
-    let simulated = api().await;
+    start_against(&api().await, server, lines).await
+}
+
+async fn start_against(simulated: &Simulated, server: &ListServer, lines: &str) -> Exporter {
     let entry = format!(
         "job_http:\n  - url: http://{}/jobs?token=hunter2\n    refresh_interval: 1s\n    timeout: 1s\n{lines}",
         server.address
     );
-    Start::with_config(&config(&simulated, &entry)).argument("--web.enable-lifecycle").start().await
+    Start::with_config(&config(simulated, &entry)).argument("--web.enable-lifecycle").start().await
 }
 
 #[tokio::test]
@@ -141,12 +146,24 @@ async fn whatever_is_wrong_with_an_answer_the_list_before_stays() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_at_the_start_brings_its_jobs_later() {
+async fn a_server_that_is_away_at_the_start_brings_its_jobs_later_and_no_spike_of_rows() {
+    let simulated = Simulated::with_scenario(
+        "jobs:\n  - { id: 'Job:1', rows: 1000, rows_per_second: 100, starts_at: -5, stalls: [{ at: 4 }] }\n  \
+         - { id: 'Job:2', rows: 1000, rows_per_second: 100, starts_at: -3, stalls: [{ at: 2 }] }\n",
+    )
+    .await;
     let server = ListServer::start("").await;
-    let exporter = start(&server, "").await;
-    assert!(exporter.scrape().await.job_ids().is_empty());
+    let exporter = start_against(&simulated, &server, "").await;
+    let scrape = exporter.scrape().await;
+    assert!(scrape.job_ids().is_empty());
+    assert!(scrape.value(FAILURES, &HTTP).unwrap() >= 1.0);
+    let rows = |scrape: &Scrape| scrape.value("grid_bulk_rows_total", &[("result", "successful")]).unwrap();
     server.say(&list("\"Job:1\""));
-    exporter.scrape_until("they came", |scrape| scrape.job_ids() == ["Job:1"]).await;
+    let scrape = exporter.scrape_until("it came", |scrape| scrape.status("Job:1").is_some()).await;
+    assert_eq!(rows(&scrape), 0.0, "its rows were counted before the process began");
+    server.say(&list("\"Job:1\", \"Job:2\""));
+    let scrape = exporter.scrape_until("a new one came", |scrape| scrape.status("Job:2").is_some()).await;
+    assert_eq!(rows(&scrape), 200.0, "all rows of a new one are new");
 }
 
 #[tokio::test]
