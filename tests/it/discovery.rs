@@ -3,6 +3,7 @@
 mod admin;
 mod files;
 mod openapi;
+mod readme;
 mod servers;
 
 use crate::support::simulator::Simulated;
