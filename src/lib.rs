@@ -19,6 +19,7 @@
 //! | [`clock`], [`secret`] | nothing of ours |
 //! | [`job`] | `clock` |
 //! | [`telemetry`], [`config`] | the rows above, not each other |
+//! | [`tls`] | `config` and above, not `telemetry` |
 //! | [`grid`], `store`, `catalog` | the rows above, never each other; of the configuration only their own section |
 //! | `poller` | `catalog`, `grid`, `store` and above: the only place where the three meet |
 //! | `exposition` | `store`, `telemetry`, `job`; it doesn't know that an API exists |
@@ -39,4 +40,5 @@ pub mod secret;
 pub mod sim;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod web;

@@ -4,10 +4,16 @@
 //! listening sockets) is done in [`Exporter::start`] before the first task runs, so there is no half-started
 //! process; a task that ends on its own ends the exporter, so there is no healthy-looking blind one.
 
+mod control;
+mod discovery;
 pub mod reload;
 pub mod signals;
+mod watched;
 
-use crate::app::reload::{ConfigSource, Reloader};
+use crate::app::control::Control;
+use crate::app::discovery::Sources;
+use crate::app::reload::ConfigSource;
+use crate::app::watched::WatchedJobs;
 use crate::catalog::Catalog;
 use crate::clock::SharedClock;
 use crate::config::error::{Fault, Faults};
@@ -55,7 +61,7 @@ pub struct Exporter {
     addresses: Vec<SocketAddr>,
     web: Arc<Web>,
     poller: Poller<GridClient>,
-    reloader: Reloader,
+    control: Control,
     reload: mpsc::Sender<ReloadRequest>,
 }
 
@@ -70,6 +76,7 @@ impl Exporter {
         let Loaded { config, warnings, fingerprint } = source.load()?;
         let own = OwnMetrics::new(&clock)?;
         let client = new_client(&config, &own, &clock).map_err(AppError::Client)?;
+        let prepared = discovery::prepare(&config).map_err(AppError::Client)?;
         let listeners = bind(&options).await?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         log_warnings(&warnings);
@@ -90,38 +97,54 @@ impl Exporter {
         };
         let (mut poller, handle) = Poller::new(setup, surroundings);
         // Before anything listens: a scrape shows all jobs from the first moment, polled or not.
-        let mut catalog = Catalog::default();
-        poller.begin_with(catalog.replace(&config.jobs));
+        let mut catalog = Catalog::new(config.limits.jobs);
+        poller.begin_with(catalog.configure(&config.jobs, config.limits.jobs));
+        let mut sources = Sources::new(own.discovery.clone(), Arc::clone(&clock));
+        let lists = sources.change(prepared).await;
+        let mut jobs = WatchedJobs {
+            catalog,
+            exposition: Arc::clone(&exposition),
+            store: store.clone(),
+            metrics: own.discovery.clone(),
+            unheard: sources.ids(),
+            poller: handle,
+        };
+        for list in lists {
+            jobs.begin_with(list, &mut poller);
+        }
         exposition.refresh();
         own.reload.loaded(clock.now());
         let (reload, requests) = mpsc::channel(4);
+        let (admin, asked) = mpsc::channel(256);
         let web = Arc::new(Web {
             exposition: Arc::clone(&exposition),
             scrapes: (options.max_requests > 0).then(|| Arc::new(Semaphore::new(options.max_requests))),
             options,
             store,
-            readiness: handle.readiness(),
+            readiness: jobs.poller.readiness(),
             reload: reload.clone(),
+            admin,
             connections: own.web_connections.clone(),
             clock: Arc::clone(&clock),
         });
-        let jobs = config.jobs.len();
+        let watched = jobs.catalog.len();
         info!(
-            version = build::VERSION, revision = build::REVISION, jobs,
-            base_url = %config.grid.base_url, "grid-bulk-exporter starts and watches {jobs} jobs"
+            version = build::VERSION, revision = build::REVISION, jobs = watched,
+            base_url = %config.grid.base_url, "grid-bulk-exporter starts and watches {watched} jobs"
         );
-        let reloader = Reloader {
+        let control = Control {
             source,
             requests,
-            poller: handle,
-            exposition,
-            catalog,
+            admin: asked,
+            jobs,
+            sources,
+            retention: config.retention,
             own,
             clock,
             grid: config.grid,
             fingerprint: fingerprint.filter(|_| auto_reload),
         };
-        Ok(Self { listeners, addresses, web, poller, reloader, reload })
+        Ok(Self { listeners, addresses, web, poller, control, reload })
     }
 
     /// The addresses that are listened on, with the ports that were chosen.
@@ -152,10 +175,10 @@ impl Exporter {
             exposition.keep_fresh().await;
             "exposition"
         });
-        let reloader = self.reloader.run(shutdown.child_token());
+        let control = self.control.run(shutdown.child_token());
         tasks.spawn(async move {
-            reloader.await;
-            "reload"
+            control.await;
+            "control"
         });
         let web_server = server::serve(self.web, self.listeners, shutdown.child_token());
         tasks.spawn(async move {

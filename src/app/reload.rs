@@ -1,30 +1,21 @@
 //! Loads the configuration anew while the exporter runs: on `SIGHUP`, `POST /-/reload`, or a change of the file.
 //!
 //! All of it is loaded and checked before anything changes; if it is refused, the one before runs on, each fault is
-//! a line in the log, and a metric shows it. A reload is done when its set of jobs shows on `/metrics`.
+//! a line in the log, and a metric shows it. A reload is done when its set of jobs shows on `/metrics`. Done by
+//! `control`.
 
+use crate::app::control::Control;
+use crate::app::discovery::{self, Prepared};
 use crate::app::{log_warnings, new_client};
-use crate::catalog::Catalog;
-use crate::clock::SharedClock;
+use crate::config::Config;
 use crate::config::error::Faults;
 use crate::config::merge::Inputs;
 use crate::config::reload::{ConfigFingerprint, Loaded, load};
-use crate::config::{Config, GridConfig, JobSpec};
-use crate::exposition::Exposition;
 use crate::grid::client::GridClient;
-use crate::poller::{Handle, Setup};
-use crate::telemetry::own::OwnMetrics;
-use crate::web::reload::ReloadRequest;
+use crate::poller::Setup;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
-
-/// How often the file is looked at, where `--config.enable-auto-reload` is given.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Where the configuration comes from.
 pub trait ConfigSource: Send + Sync + 'static {
@@ -45,59 +36,23 @@ impl ConfigSource for Inputs {
     }
 }
 
-/// The task that reloads.
-pub(super) struct Reloader {
-    pub(super) source: Arc<dyn ConfigSource>,
-    pub(super) requests: mpsc::Receiver<ReloadRequest>,
-    pub(super) poller: Handle<GridClient>,
-    pub(super) exposition: Arc<Exposition>,
-    pub(super) catalog: Catalog,
-    pub(super) own: OwnMetrics,
-    pub(super) clock: SharedClock,
-    /// The API that is asked.
-    pub(super) grid: GridConfig,
-    /// The file's state when it was last loaded; nothing if its changes are not followed.
-    pub(super) fingerprint: Option<ConfigFingerprint>,
-}
-
-impl Reloader {
-    /// Reloads until `shutdown`.
-    pub(super) async fn run(mut self, shutdown: CancellationToken) {
-        let mut look = interval(LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                Some(request) = self.requests.recv() => {
-                    let result = self.reload().await;
-                    // Whoever asked may have gone.
-                    let _unheard = request.done.send(result);
-                }
-                _ = look.tick(), if self.fingerprint.is_some() => {
-                    if self.has_changed() {
-                        let _logged = self.reload().await;
-                    }
-                }
-            }
-        }
-    }
-
+impl Control {
     /// True if the file is another than the one that was last loaded.
-    fn has_changed(&self) -> bool {
+    pub(super) fn has_changed(&self) -> bool {
         let now = self.source.file().map(ConfigFingerprint::of);
         now.is_some() && now != self.fingerprint
     }
 
     /// Loads and applies the configuration, or tells in words why not.
-    async fn reload(&mut self) -> Result<(), String> {
+    pub(super) async fn reload(&mut self) -> Result<(), String> {
         if self.fingerprint.is_some() {
             // Taken before the file is read, so that a change meanwhile is seen; and a bad file is not read again
             // and again.
             self.fingerprint = self.source.file().map(ConfigFingerprint::of);
         }
         match self.load().await {
-            Ok((config, client)) => {
-                self.apply(config, client).await;
+            Ok((config, client, sources)) => {
+                self.apply(config, client, sources).await;
                 Ok(())
             }
             Err(faults) => {
@@ -111,17 +66,18 @@ impl Reloader {
         }
     }
 
-    async fn load(&self) -> Result<(Config, GridClient), String> {
+    async fn load(&self) -> Result<(Config, GridClient, Prepared), String> {
         let source = Arc::clone(&self.source);
         let loaded = tokio::task::spawn_blocking(move || source.load()).await;
         let loaded = loaded.map_err(|error| format!("the configuration could not be read: {error}"))?;
         let Loaded { config, warnings, .. } = loaded.map_err(|faults| faults.to_string())?;
         let client = new_client(&config, &self.own, &self.clock)?;
+        let sources = discovery::prepare(&config)?;
         log_warnings(&warnings);
-        Ok((config, client))
+        Ok((config, client, sources))
     }
 
-    async fn apply(&mut self, config: Config, client: GridClient) {
+    async fn apply(&mut self, config: Config, client: GridClient, sources: Prepared) {
         let setup = Setup {
             reader: Arc::new(client),
             poll: config.poll,
@@ -129,20 +85,22 @@ impl Reloader {
             is_other_api: config.grid != self.grid,
         };
         self.grid = config.grid;
-        self.poller.set_up(setup).await;
-        let (joined, left) = self.watch(&config.jobs).await;
+        self.jobs.poller.set_up(setup).await;
+        self.retention = config.retention;
+        // What is named anew comes before what is withdrawn: a job that moves from one source to another never leaves.
+        let updates = self.sources.change(sources).await;
+        let (withdrawn, told): (Vec<_>, Vec<_>) =
+            updates.into_iter().partition(|update| update.jobs.as_ref().is_some_and(Vec::is_empty));
+        for update in told {
+            self.jobs.take(update).await;
+        }
+        let (joined, left) = self.jobs.configure(config.jobs, config.limits.jobs).await;
+        for update in withdrawn {
+            self.jobs.take(update).await;
+        }
+        self.jobs.show().await;
         self.own.reload.loaded(self.clock.now());
-        let jobs = self.catalog.len();
+        let jobs = self.jobs.catalog.len();
         info!(jobs, joined, left, "the configuration was reloaded; {jobs} jobs are watched");
-    }
-
-    /// Makes `jobs` the watched set, and returns when `/metrics` shows it. Tells how many joined and left.
-    async fn watch(&mut self, jobs: &[JobSpec]) -> (usize, usize) {
-        let change = self.catalog.replace(jobs);
-        let counts = (change.joined.len(), change.left.len());
-        self.poller.change_jobs(change).await;
-        let exposition = Arc::clone(&self.exposition);
-        let _rendered = tokio::task::spawn_blocking(move || exposition.refresh()).await;
-        counts
     }
 }

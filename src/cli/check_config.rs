@@ -3,6 +3,7 @@
 //! It reads exactly as `serve` does, environment included, but only mentions missing credentials and jobs: where it
 //! runs (a pipeline, say) the variables of the production machine are not set.
 
+use crate::catalog::http_sd::HttpList;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::reload;
 use crate::config::values::show_duration;
@@ -29,14 +30,17 @@ pub(super) fn main(inputs: &Inputs) -> ExitCode {
     }
 }
 
-/// Builds the Grid client as `serve` would: certificates and secret files show only then whether they can be used.
+/// Builds the Grid client, and those of `job_http`, as `serve` would: certificates and secret files show only then whether they can be used.
 /// Nothing is sent.
 fn try_client(draft: &Draft) -> Result<(), String> {
     let clock: SharedClock = Arc::new(SystemClock);
     let own = OwnMetrics::new(&clock).map_err(|error| error.to_string())?;
     GridClient::new(&draft.grid_for_trial(), own.api, clock)
-        .map(|_client| ())
-        .map_err(|error| draft.places.locate(&error.to_string()))
+        .map_err(|error| draft.places.locate(&error.to_string()))?;
+    for source in &draft.discovery().http {
+        HttpList::new(source).map_err(|error| draft.places.locate(&error))?;
+    }
+    Ok(())
 }
 
 /// What was read, a line for each matter; where credentials come from and not what they are.
@@ -64,6 +68,14 @@ pub fn summary(draft: &Draft) -> String {
     let labels: BTreeSet<&str> =
         draft.jobs.iter().flat_map(|job| job.labels.iter()).map(|(name, _)| name.as_str()).collect();
     let labels: Vec<&str> = labels.into_iter().collect();
+    let discovery = draft.discovery();
+    for pattern in &discovery.files {
+        lines.push(format!("job files: {}", pattern.display()));
+    }
+    for source in &discovery.http {
+        let interval = show_duration(source.refresh_interval);
+        lines.push(format!("job list: {} every {interval}", source.shown_url()));
+    }
     lines.push(format!("labels: {}", if labels.is_empty() { "none".to_owned() } else { labels.join(", ") }));
     for warning in &draft.warnings {
         lines.push(format!("warning: {warning}"));

@@ -13,8 +13,8 @@ use crate::app::reload::ConfigSource;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::reload::Loaded;
 use crate::config::{
-    Config, CredentialSource, Faults, GridConfig, JobSource, JobSpec, Limits, Places, PollConfig, TlsConfig,
-    WebOptions,
+    Config, CredentialSource, Discovery, Faults, GridConfig, JobSource, JobSpec, Limits, Places, PollConfig,
+    TlsConfig, WebOptions,
 };
 use crate::job::LabelName;
 use crate::secret::Secret;
@@ -242,6 +242,7 @@ impl ConfigSource for DemoSource {
             poll: PollConfig { interval: INTERVAL, concurrency: 16, max_requests_per_second: 50.0 },
             limits: Limits { jobs: 100_000, error_codes_per_job: 20 },
             jobs: self.jobs(),
+            discovery: Discovery::default(),
             retention: Duration::from_secs(24 * 3600),
             places: Places::default(),
         };

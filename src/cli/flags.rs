@@ -81,6 +81,12 @@ pub(super) struct WebFlags {
           num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true",
           hide_possible_values = true)]
     enable_lifecycle: bool,
+
+    /// Add and remove jobs by PUT and DELETE of /api/v1/jobs/{jobId}
+    #[arg(long = "web.enable-admin-api", value_name = "BOOL", value_parser = BoolishValueParser::new(),
+          num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true",
+          hide_possible_values = true)]
+    enable_admin_api: bool,
 }
 
 impl WebFlags {
@@ -106,6 +112,7 @@ impl WebFlags {
             route_prefix,
             max_requests: usize::try_from(self.max_requests).unwrap_or(usize::MAX),
             enable_lifecycle: self.enable_lifecycle,
+            enable_admin_api: self.enable_admin_api,
         })
     }
 }

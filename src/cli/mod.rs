@@ -160,10 +160,12 @@ pub fn parse(
         Commands::Serve(flags) => {
             let ServeFlags { config, web: web_flags, log } = *flags;
             let config_file = config.file.or_else(default_config_file);
+            let web = web(web_flags)?;
+            let admin_api = web.enable_admin_api;
             Command::Serve(Box::new(ServeArgs {
-                inputs: Inputs { config_file, jobs: config.jobs, environment },
+                inputs: Inputs { config_file, jobs: config.jobs, environment, admin_api },
                 enable_auto_reload: config.enable_auto_reload,
-                web: web(web_flags)?,
+                web,
                 log: log.into_options(),
             }))
         }
@@ -174,7 +176,8 @@ pub fn parse(
         }
         Commands::Simulate(args) => Command::Simulate(Box::new(args)),
         Commands::CheckConfig(flags) => {
-            Command::CheckConfig(Inputs { config_file: Some(flags.file), jobs: Vec::new(), environment })
+            let config_file = Some(flags.file);
+            Command::CheckConfig(Inputs { config_file, environment, ..Inputs::default() })
         }
         Commands::Healthcheck(flags) => Command::Healthcheck(web(flags.web)?),
     })

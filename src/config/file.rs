@@ -6,7 +6,9 @@ use super::jobs::{self, FileJob};
 use super::keys;
 use super::section::{Findings, Section};
 use super::yaml::{Entry, Node};
-use super::{ClientCertificate, CredentialSource, Limits, PollConfig, TlsConfig, source, urls};
+use super::{
+    ClientCertificate, CredentialSource, Discovery, Limits, PollConfig, TlsConfig, discovery, source, urls,
+};
 use crate::secret::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +20,7 @@ pub(super) struct FileConfig {
     pub(super) poll: PollConfig,
     pub(super) limits: Limits,
     pub(super) jobs: Vec<FileJob>,
+    pub(super) discovery: Discovery,
     pub(super) retention: Duration,
 }
 
@@ -60,6 +63,7 @@ pub(super) fn read(findings: &mut Findings, root: Option<&Node<'_>>) -> FileConf
             error_codes_per_job: limits.count(findings, &keys::ERROR_CODES_LIMIT),
         },
         jobs: top.entry("jobs").map(|entry| jobs::read(findings, &entry.node)).unwrap_or_default(),
+        discovery: discovery::read(findings, &top),
         retention: top.duration(findings, &keys::RETENTION),
     }
 }
@@ -93,7 +97,7 @@ fn read_grid(findings: &mut Findings, grid: &Section<'_>) -> GridSection {
         max_response_bytes: grid.size(findings, &keys::MAX_RESPONSE_BYTES),
         tls: grid
             .section(findings, "grid.tls_config")
-            .map(|tls| read_tls(findings, &tls))
+            .map(|tls| read_tls(findings, &tls, "grid.tls_config"))
             .unwrap_or_default(),
         proxy_url: grid
             .parsed(findings, "proxy_url", "a URL such as http://proxy:3128", urls::parse_proxy_url)
@@ -139,21 +143,22 @@ pub(super) fn check_credential(path: &str, text: &str) -> Result<String, String>
     Ok(text.to_owned())
 }
 
-fn check_path(text: &str) -> Result<String, String> {
+pub(super) fn check_path(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("is empty; write a path, or leave the key out".to_owned());
     }
     Ok(text.to_owned())
 }
 
-fn read_tls(findings: &mut Findings, tls: &Section<'_>) -> TlsConfig {
-    let ca_file = read_file(findings, tls, "ca_file");
-    let cert_file = read_file(findings, tls, "cert_file");
-    let key_file = read_file(findings, tls, "key_file");
+/// A `tls_config`, whose name in messages is `shown`.
+pub(super) fn read_tls(findings: &mut Findings, tls: &Section<'_>, shown: &str) -> TlsConfig {
+    let ca_file = read_file(findings, tls, shown, "ca_file");
+    let cert_file = read_file(findings, tls, shown, "cert_file");
+    let key_file = read_file(findings, tls, shown, "key_file");
     for (present, missing) in [("cert_file", "key_file"), ("key_file", "cert_file")] {
         if let (Some(entry), None) = (tls.entry(present), tls.entry(missing)) {
             let message = format!("stands alone; give {missing} too, or neither");
-            findings.fault(entry.line(), format!("grid.tls_config.{present}"), message);
+            findings.fault(entry.line(), format!("{shown}.{present}"), message);
         }
     }
     let server_name = tls.parsed(findings, "server_name", "a host name", |text| {
@@ -165,7 +170,7 @@ fn read_tls(findings: &mut Findings, tls: &Section<'_>) -> TlsConfig {
     if let Some((true, line)) = skip {
         let message =
             "accepts any certificate: whoever is in between can read the secret; use ca_file instead";
-        findings.warn(line, "grid.tls_config.insecure_skip_verify", message);
+        findings.warn(line, format!("{shown}.insecure_skip_verify"), message);
     }
     TlsConfig {
         ca_file,
@@ -178,12 +183,12 @@ fn read_tls(findings: &mut Findings, tls: &Section<'_>) -> TlsConfig {
 }
 
 /// A file that `tls_config` names; it must be there and readable.
-fn read_file(findings: &mut Findings, tls: &Section<'_>, key: &str) -> Option<PathBuf> {
+fn read_file(findings: &mut Findings, tls: &Section<'_>, shown: &str, key: &str) -> Option<PathBuf> {
     let (text, line) = tls.parsed(findings, key, "a path", check_path)?;
     let path = findings.resolve(&text);
     if let Err(message) = source::check_readable(&path) {
         let message = format!("{} {message}", super::error::shown_path(&path));
-        findings.fault(line, format!("grid.tls_config.{key}"), message);
+        findings.fault(line, format!("{shown}.{key}"), message);
     }
     Some(path)
 }

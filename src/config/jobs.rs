@@ -16,10 +16,10 @@ pub(super) struct FileJob {
 }
 
 /// The longest value of a label, in bytes.
-pub(super) const MOST_VALUE_BYTES: usize = 1024;
+pub const MOST_VALUE_BYTES: usize = 1024;
 
 /// The most label names over all jobs. Each job's info series has them all, used or not.
-pub(super) const MOST_LABEL_NAMES: usize = 64;
+pub const MOST_LABEL_NAMES: usize = 64;
 
 /// The jobs of the list in `node`; those with a fault are noted and left out.
 pub(super) fn read(findings: &mut Findings, node: &Node<'_>) -> Vec<FileJob> {

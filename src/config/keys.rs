@@ -120,14 +120,38 @@ pub const ERROR_CODES_LIMIT: Bounded<u64> = Bounded {
     most: 1000,
     meaning: "Error codes told apart in a job's series; later ones are counted as `other`.",
 };
+/// `job_http[].refresh_interval`
+pub const HTTP_REFRESH_INTERVAL: Bounded<Duration> = Bounded {
+    path: "job_http[].refresh_interval",
+    default: seconds(60),
+    least: seconds(1),
+    most: seconds(DAY),
+    meaning: "How often the list is asked for.",
+};
+/// `job_http[].timeout`
+pub const HTTP_TIMEOUT: Bounded<Duration> = Bounded {
+    path: "job_http[].timeout",
+    default: seconds(10),
+    least: Duration::from_millis(1),
+    most: seconds(600),
+    meaning: "Time for a whole answer; `refresh_interval` if that is shorter.",
+};
+/// `job_http[].max_response_bytes`
+pub const HTTP_MAX_RESPONSE_BYTES: Bounded<u64> = Bounded {
+    path: "job_http[].max_response_bytes",
+    default: 32 << 20,
+    least: 1 << 10,
+    most: 1 << 30,
+    meaning: "The most bytes of an answer.",
+};
 /// `retention`
 pub const RETENTION: Bounded<Duration> = Bounded {
     path: "retention",
     default: seconds(DAY),
     least: Duration::ZERO,
     most: seconds(365 * DAY),
-    meaning: "How long an ended job that no configuration names stays published. Jobs in `jobs`, `--job` and \
-              `GRID_JOBS` stay as long as they are named.",
+    meaning: "How long a job that only the admin API names stays published after the exporter saw it end, or after \
+              the API began to answer 404 for it. All others stay as long as they are named, and go at once after.",
 };
 
 /// A row of the table.
@@ -155,7 +179,7 @@ const fn plain(
 }
 
 /// All keys, in the order of the documentation.
-pub const KEYS: [Key; 29] = [
+pub const KEYS: [Key; 49] = [
     Key::Plain(&plain("grid", "mapping", "", "How to reach the Grid API.")),
     Key::Plain(&plain(
         "grid.base_url",
@@ -249,11 +273,91 @@ pub const KEYS: [Key; 29] = [
         "",
         "Labels of the job's `grid_bulk_job_info`, such as `name` and `team`.",
     )),
+    Key::Plain(&plain(
+        "job_files",
+        "list of paths",
+        "",
+        "Files of jobs in Prometheus's `file_sd` format, ending in `.json`, `.yml` or `.yaml`; `*` may stand once, in the file's name. Changes are seen at once.",
+    )),
+    Key::Plain(&plain(
+        "job_http",
+        "list",
+        "",
+        "Servers that answer with jobs in Prometheus's `http_sd` format.",
+    )),
+    Key::Plain(&plain(
+        "job_http[].url",
+        "URL",
+        "",
+        "Where the list is; `http://` or `https://`, no user, may have a query.",
+    )),
+    Key::Duration(&HTTP_REFRESH_INTERVAL),
+    Key::Duration(&HTTP_TIMEOUT),
+    Key::Size(&HTTP_MAX_RESPONSE_BYTES),
+    Key::Plain(&plain("job_http[].basic_auth", "mapping", "", "HTTP Basic; excludes `authorization`.")),
+    Key::Plain(&plain("job_http[].basic_auth.username", "text", "", "The user's name.")),
+    Key::Plain(&plain("job_http[].basic_auth.password", "secret", "", "The user's password.")),
+    Key::Plain(&plain(
+        "job_http[].basic_auth.password_file",
+        "path",
+        "",
+        "File that holds the password, instead of `password`. Read for each request; white space at its end is ignored.",
+    )),
+    Key::Plain(&plain(
+        "job_http[].authorization",
+        "mapping",
+        "",
+        "A header `Authorization`; excludes `basic_auth`.",
+    )),
+    Key::Plain(&plain("job_http[].authorization.type", "text", "`Bearer`", "The scheme.")),
+    Key::Plain(&plain("job_http[].authorization.credentials", "secret", "", "What follows the scheme.")),
+    Key::Plain(&plain(
+        "job_http[].authorization.credentials_file",
+        "path",
+        "",
+        "File that holds it, instead of `credentials`. Read for each request; white space at its end is ignored.",
+    )),
+    Key::Plain(&plain(
+        "job_http[].tls_config",
+        "mapping",
+        "",
+        "TLS towards the server, with the keys of `grid.tls_config`.",
+    )),
+    Key::Plain(&plain(
+        "job_http[].tls_config.ca_file",
+        "path",
+        "the system's authorities",
+        "Authorities to trust instead of the system's (PEM).",
+    )),
+    Key::Plain(&plain(
+        "job_http[].tls_config.cert_file",
+        "path",
+        "",
+        "Our certificate and its chain (PEM); together with `key_file`.",
+    )),
+    Key::Plain(&plain(
+        "job_http[].tls_config.key_file",
+        "path",
+        "",
+        "The certificate's private key (PEM); together with `cert_file`.",
+    )),
+    Key::Plain(&plain(
+        "job_http[].tls_config.server_name",
+        "host name",
+        "the host of `url`",
+        "The name that the server's certificate must have.",
+    )),
+    Key::Plain(&plain(
+        "job_http[].tls_config.insecure_skip_verify",
+        "boolean",
+        "`false`",
+        "Accept any certificate. For tests only.",
+    )),
     Key::Duration(&RETENTION),
 ];
 
 /// Keys of `DESIGN.md` that a later version brings.
-pub const LATER_KEYS: [&str; 3] = ["job_files", "job_http", "webhook"];
+pub const LATER_KEYS: [&str; 1] = ["webhook"];
 
 impl Key {
     /// Full name, with dots; `[]` stands for each item of a list.

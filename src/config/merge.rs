@@ -9,7 +9,7 @@ use super::file::{self, FileConfig, FileCredential, GridSection};
 use super::jobs::FileJob;
 use super::places::Places;
 use super::section::Findings;
-use super::{Config, CredentialSource, GridConfig, JobSource, JobSpec, PollConfig, source, urls};
+use super::{Config, CredentialSource, Discovery, GridConfig, JobSource, JobSpec, PollConfig, source, urls};
 use crate::job::{JobId, Labels};
 use crate::secret::Secret;
 use std::collections::HashMap;
@@ -29,6 +29,8 @@ pub struct Inputs {
     pub jobs: Vec<JobId>,
     /// The variables.
     pub environment: Environment,
+    /// `--web.enable-admin-api`: jobs may come by it, so none need be named.
+    pub admin_api: bool,
 }
 
 /// A configuration in which everything present is good, but credentials and jobs may be missing.
@@ -45,6 +47,8 @@ pub struct Draft {
     pub client_secret: Option<CredentialSource>,
     /// The jobs of all sources, each once: those of the file, of `--job`, of `GRID_JOBS`.
     pub jobs: Vec<JobSpec>,
+    /// Jobs may come by the admin API.
+    admin_api: bool,
     /// What is allowed and unwise.
     pub warnings: Vec<Fault>,
     /// Where the keys under `grid` stand.
@@ -80,6 +84,7 @@ pub(super) fn merge(mut findings: Findings, mut file: FileConfig, inputs: &Input
                 client_id,
                 client_secret,
                 jobs,
+                admin_api: inputs.admin_api,
                 warnings,
                 places,
             })
@@ -217,9 +222,9 @@ impl Draft {
                 missing.push(Fault::outside(key, message));
             }
         }
-        if self.jobs.is_empty() {
-            let message =
-                "no job is named; write ids under `jobs:` in the file, give --job, or set GRID_JOBS";
+        if self.jobs.is_empty() && self.file.discovery.is_empty() && !self.admin_api {
+            let message = "no job is named, nor a source of jobs; write `jobs:`, `job_files:` or `job_http:` in the \
+                           file, give --job or --web.enable-admin-api, or set GRID_JOBS";
             missing.push(Fault::outside("jobs", message));
         }
         missing
@@ -229,6 +234,12 @@ impl Draft {
     #[must_use]
     pub const fn poll(&self) -> &PollConfig {
         &self.file.poll
+    }
+
+    /// Lists of jobs that are read again and again.
+    #[must_use]
+    pub const fn discovery(&self) -> &Discovery {
+        &self.file.discovery
     }
 
     /// The proxy, if there is one. It may hold a password.
@@ -244,12 +255,13 @@ impl Draft {
         let (Some(client_id), Some(client_secret)) = (self.client_id, self.client_secret) else {
             return Err(faults);
         };
-        let FileConfig { grid, poll, limits, retention, .. } = self.file;
+        let FileConfig { grid, poll, limits, discovery, retention, .. } = self.file;
         faults.unless_empty(Config {
             grid: grid_config(&grid, self.base_url, client_id, client_secret),
             poll,
             limits,
             jobs: self.jobs,
+            discovery,
             retention,
             places: self.places,
         })

@@ -4,6 +4,7 @@
 //! and lets [`merge`] put flags over environment over file. [`keys`] is the table of all keys. Each part of the
 //! program takes its own section, never the whole.
 
+mod discovery;
 pub mod environment;
 pub mod error;
 mod file;
@@ -13,13 +14,14 @@ pub mod merge;
 mod places;
 pub mod reload;
 mod section;
-mod source;
+pub(crate) mod source;
 pub mod urls;
 pub mod values;
-mod yaml;
+pub(crate) mod yaml;
 
 pub use environment::Environment;
 pub use error::{Fault, Faults};
+pub use jobs::{MOST_LABEL_NAMES, MOST_VALUE_BYTES};
 pub use merge::{Draft, Inputs};
 pub use places::Places;
 pub use reload::{ConfigFingerprint, Loaded};
@@ -42,6 +44,8 @@ pub struct Config {
     pub limits: Limits,
     /// The jobs of the file, of `--job` and of `GRID_JOBS`, each once, in that order.
     pub jobs: Vec<JobSpec>,
+    /// Lists of jobs that are read again and again.
+    pub discovery: Discovery,
     /// How long an ended job that no configuration names stays published.
     pub retention: Duration,
     /// Where the keys under `grid` stand in the file.
@@ -117,6 +121,85 @@ impl CredentialSource {
     }
 }
 
+/// Lists of jobs that are read again and again, in the formats of Prometheus's service discovery.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Discovery {
+    /// Patterns of files (`job_files`); `*`, `?` and `[…]` as in Prometheus.
+    pub files: Vec<PathBuf>,
+    /// Servers (`job_http`).
+    pub http: Vec<HttpSource>,
+}
+
+impl Discovery {
+    /// True if no list is named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.http.is_empty()
+    }
+}
+
+/// A list of jobs over HTTP.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpSource {
+    /// Its place in the file (`job_http[0]`), for messages.
+    pub section: String,
+    /// Where the list is. Its query may hold a token: never print it whole.
+    pub url: Url,
+    /// How often it is asked for; at least 1 s.
+    pub refresh_interval: Duration,
+    /// The time for a whole answer; no longer than the interval.
+    pub timeout: Duration,
+    /// The most bytes of an answer.
+    pub max_response_bytes: u64,
+    /// How we show who we are; nothing if we don't.
+    pub authorization: Option<HttpAuthorization>,
+    /// TLS towards the server.
+    pub tls: TlsConfig,
+}
+
+impl HttpSource {
+    /// The address without its query.
+    #[must_use]
+    pub fn shown_url(&self) -> String {
+        let mut url = self.url.clone();
+        url.set_query(None);
+        url.into()
+    }
+}
+
+impl fmt::Debug for HttpSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("HttpSource")
+            .field("url", &self.shown_url())
+            .field("refresh_interval", &self.refresh_interval)
+            .field("timeout", &self.timeout)
+            .field("max_response_bytes", &self.max_response_bytes)
+            .field("authorization", &self.authorization)
+            .field("tls", &self.tls)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How we show a server who we are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HttpAuthorization {
+    /// HTTP Basic (`basic_auth`).
+    Basic {
+        /// The user.
+        username: String,
+        /// The password; none is an empty one.
+        password: Option<CredentialSource>,
+    },
+    /// A header `Authorization: scheme credentials` (`authorization`).
+    Header {
+        /// `Bearer`, or another.
+        scheme: String,
+        /// What follows it.
+        credentials: CredentialSource,
+    },
+}
+
 /// TLS towards the API (`grid.tls_config`), as in Prometheus.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsConfig {
@@ -179,6 +262,12 @@ pub enum JobSource {
     Flag,
     /// `GRID_JOBS`.
     Environment,
+    /// A file of `job_files`.
+    Files,
+    /// A server of `job_http`.
+    Http,
+    /// The admin API.
+    Admin,
 }
 
 impl JobSource {
@@ -189,6 +278,9 @@ impl JobSource {
             Self::File => "jobs",
             Self::Flag => "--job",
             Self::Environment => "GRID_JOBS",
+            Self::Files => "job_files",
+            Self::Http => "job_http",
+            Self::Admin => "admin API",
         }
     }
 }
@@ -210,4 +302,6 @@ pub struct WebOptions {
     pub max_requests: usize,
     /// Serve `POST /-/reload`.
     pub enable_lifecycle: bool,
+    /// Serve `PUT` and `DELETE` of jobs.
+    pub enable_admin_api: bool,
 }

@@ -130,7 +130,7 @@ impl<'d> Section<'d> {
         match outcome {
             Ok(value) => {
                 let path = self.path_of(key).to_string();
-                if path.starts_with("grid.") {
+                if path.starts_with("grid.") || path.starts_with("job_http[") {
                     findings.places.note(path, entry.line());
                 }
                 Some((value, entry.line()))

@@ -1,6 +1,7 @@
 //! Reads the configuration file: bounded before it is read, and text once it is.
 //!
-//! Called by `reload` for the configuration, and by `file` and `merge` for the files that it names. Errors end a
+//! Called by `reload` for the configuration, by `file` and `merge` for the files that it names, and by `catalog` for
+//! lists of jobs. Errors end a
 //! sentence whose subject is the file.
 
 use super::values::show_size;
@@ -84,7 +85,7 @@ fn open(path: &Path) -> Result<File, String> {
 }
 
 /// All bytes of `path`. What is not a plain file (a pipe) tells no size, so the bound is kept while reading too.
-fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+pub(crate) fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     let file = open(path)?;
     let size = file.metadata().map_err(|error| unreadable(&error))?.len();
     if size > most {

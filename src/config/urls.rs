@@ -29,6 +29,18 @@ pub fn parse_proxy_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// The address of a list of jobs; may have a query, which may hold a token.
+pub fn parse_list_url(text: &str) -> Result<Url, String> {
+    let url = parse_http(text, "https://imports.example.com/jobs")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("has a user or password in it; leave them out and give basic_auth".to_owned());
+    }
+    if url.fragment().is_some() {
+        return Err("has a fragment (`#…`); write the URL without it".to_owned());
+    }
+    Ok(url)
+}
+
 /// The address under which users reach the exporter.
 pub fn parse_external_url(text: &str) -> Result<Url, String> {
     let url = parse_http(text, "https://example.com/grid")?;
@@ -122,7 +134,9 @@ mod tests {
         for text in
             ["https://user:hunter2@h", "ftp://user:hunter2@h", "user:hunter2@h", "https://h/?key=hunter2"]
         {
-            for message in [parse_base_url(text), parse_external_url(text)].map(Result::unwrap_err) {
+            let lists = text.contains('@').then(|| parse_list_url(text));
+            let parsed = [parse_base_url(text), parse_external_url(text)].into_iter().chain(lists);
+            for message in parsed.map(Result::unwrap_err) {
                 assert!(!message.contains("hunter2"), "{message}");
             }
         }

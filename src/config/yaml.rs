@@ -1,6 +1,6 @@
 //! A YAML document as a tree of texts with their lines.
 //!
-//! Called by `file`. Everything is kept as it is written (`017`, `yes`, `1e3` stay texts): what a value means is
+//! Called by `file`, and by `catalog` for lists of jobs. Everything is kept as it is written (`017`, `yes`, `1e3` stay texts): what a value means is
 //! decided by the key that it stands under, not by YAML's guesses. Built from the parser's events and not from
 //! saphyr's tree, because that one hides duplicate keys and follows aliases; here aliases, anchors and tags are
 //! refused, and depth and number of values are bounded, so that no file can take more than its own size in memory.
@@ -16,14 +16,14 @@ const MOST_VALUES: usize = 4_000_000;
 
 /// A value and the line on which it begins, counted from 1.
 #[derive(Debug)]
-pub(super) struct Node<'t> {
-    pub(super) line: usize,
-    pub(super) value: Value<'t>,
+pub(crate) struct Node<'t> {
+    pub(crate) line: usize,
+    pub(crate) value: Value<'t>,
 }
 
 /// What a node is.
 #[derive(Debug)]
-pub(super) enum Value<'t> {
+pub(crate) enum Value<'t> {
     /// Nothing, `~` or `null`.
     Null,
     /// A scalar as it is written, without quotes.
@@ -36,15 +36,15 @@ pub(super) enum Value<'t> {
 
 /// A key and its value.
 #[derive(Debug)]
-pub(super) struct Entry<'t> {
-    pub(super) key: Cow<'t, str>,
-    pub(super) key_line: usize,
-    pub(super) node: Node<'t>,
+pub(crate) struct Entry<'t> {
+    pub(crate) key: Cow<'t, str>,
+    pub(crate) key_line: usize,
+    pub(crate) node: Node<'t>,
 }
 
 impl Entry<'_> {
     /// The line to name in a fault: the value's, or the key's where no value is written.
-    pub(super) fn line(&self) -> usize {
+    pub(crate) fn line(&self) -> usize {
         match self.node.value {
             Value::Null => self.key_line,
             Value::Text(_) | Value::List(_) | Value::Mapping(_) => self.node.line,
@@ -54,7 +54,7 @@ impl Entry<'_> {
 
 impl Value<'_> {
     /// What it is, for 'this is …, not …'.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "empty",
             Self::Text(_) => "a single value",
@@ -66,13 +66,13 @@ impl Value<'_> {
 
 /// Why a text is not a document that we take; nothing of the text is in the message.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct YamlFault {
-    pub(super) line: usize,
-    pub(super) message: String,
+pub(crate) struct YamlFault {
+    pub(crate) line: usize,
+    pub(crate) message: String,
 }
 
 /// The document in `text`; `None` if it has none, or nothing but comments.
-pub(super) fn parse(text: &str) -> Result<Option<Node<'_>>, YamlFault> {
+pub(crate) fn parse(text: &str) -> Result<Option<Node<'_>>, YamlFault> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut parser = Parser::new_from_str(text);
     let mut tree = Tree::default();

@@ -17,10 +17,10 @@ use crate::clock::SharedClock;
 use crate::config::GridConfig;
 use crate::grid::credentials::{CredentialError, Credentials};
 use crate::grid::error::ApiError;
-use crate::grid::tls::{self, TlsError};
 use crate::grid::{Advice, Answer, JOB_PATH, JobQuery, ReadJob, Reading, Validators};
 use crate::job::{JobId, PollFailure};
 use crate::telemetry::own::{ApiMetrics, build};
+use crate::tls::{self, TlsError};
 use body::BodyReader;
 use failure::Failures;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -123,7 +123,7 @@ impl GridClient {
     pub fn new(grid: &GridConfig, metrics: ApiMetrics, clock: SharedClock) -> Result<Self, GridClientError> {
         let credentials = Credentials::load(&grid.client_id, &grid.client_secret)?;
         let builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client_config(&grid.tls)?)
+            .tls_backend_preconfigured(tls::client_config(&grid.tls, "grid.tls_config")?)
             .dns_resolver(Arc::new(SystemResolver))
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)

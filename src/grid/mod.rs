@@ -28,7 +28,6 @@ pub mod client;
 pub mod credentials;
 pub mod error;
 pub mod parse;
-pub mod tls;
 
 /// The path of a job below the base URL, without its id.
 pub const JOB_PATH: &str = "/customers/bulk/jobs/";

@@ -196,13 +196,16 @@ impl<R: ReadJob> Poller<R> {
         (poller, Handle { commands, ready: is_ready })
     }
 
-    /// Takes the first set of jobs, before it runs: the store has them from the first moment.
-    pub fn begin_with(&mut self, change: CatalogChange) {
-        self.change_jobs(change);
+    /// Takes the first set of jobs before it runs, in several parts if need be: the store has them from the first
+    /// moment.
+    pub fn begin_with(&mut self, mut change: CatalogChange) {
+        change.known_before = true;
+        self.take_change(change);
     }
 
     /// Polls until `shutdown`; polls under way are dropped then.
     pub async fn run(mut self, shutdown: CancellationToken) {
+        self.note_readiness();
         let ready_at = Instant::now() + READY_AFTER.min(self.setup.poll.interval * 2);
         loop {
             self.begin_requests();
@@ -282,6 +285,11 @@ impl<R: ReadJob> Poller<R> {
     }
 
     fn change_jobs(&mut self, change: CatalogChange) {
+        self.take_change(change);
+        self.note_readiness();
+    }
+
+    fn take_change(&mut self, change: CatalogChange) {
         let now = Instant::now();
         let store = self.surroundings.store.clone();
         store.leave(&change.left);
@@ -291,14 +299,14 @@ impl<R: ReadJob> Poller<R> {
             let cycle = self.schedule.leave(id, now);
             self.observe_cycle(cycle);
         }
-        let count_from = if self.has_first_set { CountFrom::Zero } else { CountFrom::FirstReading };
+        let is_known = change.known_before || !self.has_first_set;
+        let count_from = if is_known { CountFrom::FirstReading } else { CountFrom::Zero };
         self.has_first_set = true;
         if !change.joined.is_empty() {
             self.schedule.join(change.joined.iter().map(|job| job.id.clone()), now);
         }
         let named = change.joined.into_iter().chain(change.relabelled);
         store.join(named.map(new_job).collect(), count_from);
-        self.note_readiness();
     }
 
     /// Ends the poll of a job that leaves. Should the job come back at once, the old answer would be taken for the

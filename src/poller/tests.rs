@@ -224,7 +224,7 @@ impl Bench {
             sources: vec![JobSource::File],
         });
         let left = left.iter().map(|job| id(job)).collect();
-        let change = CatalogChange { joined: joined.collect(), relabelled: Vec::new(), left };
+        let change = CatalogChange { joined: joined.collect(), left, ..CatalogChange::default() };
         self.handle.change_jobs(change).await;
     }
 }

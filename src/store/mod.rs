@@ -20,6 +20,7 @@ use rows::RowCounters;
 use slots::Slots;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 pub use rows::RowTotals;
@@ -176,6 +177,17 @@ impl Store {
     pub fn job(&self, id: &JobId) -> Option<Arc<JobSnapshot>> {
         let state = self.lock();
         state.index.get(id).and_then(|slot| state.slots.get(*slot)).cloned()
+    }
+
+    /// Jobs that at `now` were over for `retention` or longer: ended, or no longer there.
+    #[must_use]
+    pub fn over_since(&self, now: UnixTime, retention: Duration) -> Vec<JobId> {
+        let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+        let state = self.lock();
+        let over = state.slots.iter().filter(|job| {
+            job.over_since.is_some_and(|since| now.as_millis().saturating_sub(since.as_millis()) >= retention)
+        });
+        over.map(|job| job.id.clone()).collect()
     }
 
     /// All jobs' states of one moment, in the order in which they joined, and the sums.

@@ -30,6 +30,9 @@ pub struct JobSnapshot {
     pub last_poll_success: Option<UnixTime>,
     /// Why the latest poll failed; nothing if it was good.
     pub failure: Option<Box<Failure>>,
+    /// Since when nothing more is to come of it: the exporter saw that it had ended, or the API began to answer that
+    /// it is not there.
+    pub over_since: Option<UnixTime>,
     /// Contradictions that were logged already, a bit each.
     logged: u8,
 }
@@ -98,6 +101,7 @@ impl JobSnapshot {
             observed: None,
             last_poll_success: None,
             failure: None,
+            over_since: None,
             logged: 0,
         }
     }
@@ -134,7 +138,18 @@ impl JobSnapshot {
             }
         }
         applied.ended = next.status().is_some_and(Status::is_ended);
+        next.over_since = next.is_over(self.over_since.is_some()).then(|| self.over_since.unwrap_or(now));
         (next, applied)
+    }
+
+    /// Whether nothing more is to come: it ended, or is not there. Failures of another kind leave that as it was.
+    fn is_over(&self, was_over: bool) -> bool {
+        let is_ended = self.status().is_some_and(Status::is_ended);
+        is_ended
+            || match &self.failure {
+                None => false,
+                Some(failure) => failure.reason == PollFailure::NotFound || was_over,
+            }
     }
 
     fn read_well(&mut self, now: UnixTime, applied: &mut Applied) {

@@ -240,7 +240,19 @@ pub const CONFIG_RELOAD_TIMESTAMP: Family = gauge(
 pub const JOBS_REJECTED: Family = counter(
     "grid_bulk_exporter_jobs_rejected_total",
     &["source"],
-    "Jobs not watched because limits.jobs was reached, by the source that named them.",
+    "Jobs not watched because limits.jobs was reached, by the source that named them (file, http, admin).",
+);
+/// Lists that can't be read.
+pub const SD_REFRESH_FAILURES: Family = counter(
+    "grid_bulk_exporter_sd_refresh_failures_total",
+    &["source"],
+    "Readings of lists of jobs that failed, so that the list before stays, by source (file, http); only of sources that are configured.",
+);
+/// Lists that can be read.
+pub const SD_LAST_SUCCESS: Family = gauge(
+    "grid_bulk_exporter_sd_last_success_timestamp_seconds",
+    &["source"],
+    "When all lists of jobs of the source (file, http) were last read well, or when it was configured if never; only of sources that are configured.",
 );
 /// Open connections.
 pub const WEB_CONNECTIONS: Family =
@@ -298,7 +310,7 @@ pub const JOB_FAMILIES: [Family; 14] = [
 pub const SUMMARY_FAMILIES: [Family; 2] = [JOBS, ROWS];
 
 /// The exporter's own families, made anew for each scrape.
-pub const OWN_FAMILIES: [Family; 28] = [
+pub const OWN_FAMILIES: [Family; 30] = [
     UP,
     POLLS,
     POLL_FAILURES,
@@ -317,6 +329,8 @@ pub const OWN_FAMILIES: [Family; 28] = [
     CONFIG_RELOAD_SUCCESSFUL,
     CONFIG_RELOAD_TIMESTAMP,
     JOBS_REJECTED,
+    SD_REFRESH_FAILURES,
+    SD_LAST_SUCCESS,
     WEB_CONNECTIONS,
     BUILD_INFO,
     PROCESS_CPU,

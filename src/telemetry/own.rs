@@ -11,6 +11,8 @@ use prometheus::core::Collector;
 use prometheus::{
     Counter, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bounds of the latency buckets, in seconds: from a fast answer to the longest default time limit and beyond.
 const REQUEST_BUCKETS: [f64; 14] =
@@ -94,7 +96,6 @@ impl PollMetrics {
 pub struct ReloadMetrics {
     successful: IntGauge,
     success_timestamp: Gauge,
-    rejected: IntCounterVec,
 }
 
 impl ReloadMetrics {
@@ -108,10 +109,65 @@ impl ReloadMetrics {
     pub fn refused(&self) {
         self.successful.set(0);
     }
+}
 
+/// What the sources of jobs measure.
+#[derive(Clone, Debug)]
+pub struct DiscoveryMetrics {
+    rejected: IntCounterVec,
+    failures: IntCounterVec,
+    last_success: GaugeVec,
+    /// The last success of each server: their gauge shows the oldest, so that one that fails does not hide.
+    servers: Arc<Mutex<BTreeMap<u64, UnixTime>>>,
+}
+
+impl DiscoveryMetrics {
     /// Counts jobs that did not fit under `limits.jobs`.
     pub fn count_rejected(&self, source: &str, jobs: u64) {
         self.rejected.with_label_values(&[source]).inc_by(jobs);
+    }
+
+    /// A source is configured: its series are there from now on. Age is counted from `now`, as one that never
+    /// succeeds must not hide.
+    pub fn configured(&self, source: &str, now: UnixTime) {
+        self.failures.with_label_values(&[source]);
+        self.succeeded(source, now);
+    }
+
+    /// A source is no longer configured.
+    pub fn removed(&self, source: &str) {
+        // An error means that it was never there.
+        let _absent = self.failures.remove_label_values(&[source]);
+        let _absent = self.last_success.remove_label_values(&[source]);
+    }
+
+    /// Notes that all lists of a source were read well at `now`.
+    pub fn succeeded(&self, source: &str, now: UnixTime) {
+        self.last_success.with_label_values(&[source]).set(now.as_seconds());
+    }
+
+    /// Counts readings that failed.
+    pub fn count_failures(&self, source: &str, failures: u64) {
+        self.failures.with_label_values(&[source]).inc_by(failures);
+    }
+
+    /// Notes that one server of `job_http` was read well at `now`, or is configured since.
+    pub fn server_succeeded(&self, server: u64, now: UnixTime) {
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        servers.insert(server, now);
+        if let Some(oldest) = servers.values().min() {
+            self.succeeded("http", *oldest);
+        }
+    }
+
+    /// One server of `job_http` is no longer configured.
+    pub fn server_removed(&self, server: u64) {
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        servers.remove(&server);
+        match servers.values().min() {
+            Some(oldest) => self.succeeded("http", *oldest),
+            None => self.removed("http"),
+        }
     }
 }
 
@@ -126,6 +182,8 @@ pub struct OwnMetrics {
     pub poll: PollMetrics,
     /// Of the configuration.
     pub reload: ReloadMetrics,
+    /// Of the sources of jobs.
+    pub discovery: DiscoveryMetrics,
     /// Connections open to our web server.
     pub web_connections: IntGauge,
 }
@@ -187,15 +245,25 @@ impl OwnMetrics {
                 &registry,
                 Gauge::with_opts(opts(families::CONFIG_RELOAD_TIMESTAMP))?,
             )?,
-            rejected: register(&registry, int_counter_vec(families::JOBS_REJECTED)?)?,
         };
-        reload.rejected.with_label_values(&["config"]);
+        let discovery = DiscoveryMetrics {
+            rejected: register(&registry, int_counter_vec(families::JOBS_REJECTED)?)?,
+            failures: register(&registry, int_counter_vec(families::SD_REFRESH_FAILURES)?)?,
+            last_success: register(
+                &registry,
+                GaugeVec::new(opts(families::SD_LAST_SUCCESS), families::SD_LAST_SUCCESS.labels)?,
+            )?,
+            servers: Arc::default(),
+        };
+        for source in ["file", "http", "admin"] {
+            discovery.rejected.with_label_values(&[source]);
+        }
         let web_connections = register(&registry, IntGauge::with_opts(opts(families::WEB_CONNECTIONS))?)?;
         let build_info =
             register(&registry, GaugeVec::new(opts(families::BUILD_INFO), families::BUILD_INFO.labels)?)?;
         build_info.with_label_values(&[build::VERSION, build::REVISION, build::RUST_VERSION]).set(1.0);
         registry.register(Box::new(ProcessCollector::new()?))?;
-        Ok(Self { registry, api, poll, reload, web_connections })
+        Ok(Self { registry, api, poll, reload, discovery, web_connections })
     }
 }
 
@@ -223,7 +291,6 @@ mod tests {
     use super::*;
     use crate::clock::{SystemClock, UnixTime};
     use std::collections::BTreeSet;
-    use std::sync::Arc;
 
     fn metrics() -> OwnMetrics {
         OwnMetrics::new(&(Arc::new(SystemClock) as SharedClock)).unwrap()
@@ -233,6 +300,7 @@ mod tests {
     fn what_is_registered_is_what_the_table_says() {
         let own = metrics();
         own.api.show_quota(Some(1.0), Some(1.0), Some(UnixTime::from_millis(0)));
+        own.discovery.configured("file", UnixTime::from_millis(0));
         let gathered: BTreeSet<_> =
             own.registry.gather().iter().map(|family| family.name().to_owned()).collect();
         let table: BTreeSet<_> = families::OWN_FAMILIES.iter().map(|family| family.name.to_owned()).collect();
@@ -245,6 +313,26 @@ mod tests {
         let family = gathered.iter().find(|family| family.name() == families::POLL_FAILURES.name).unwrap();
         assert_eq!(family.get_metric().len(), PollFailure::ALL.len());
         assert!(family.get_metric().iter().all(|metric| metric.get_counter().get_value() == 0.0));
+    }
+
+    #[test]
+    fn sources_are_shown_while_they_are_configured_and_of_servers_the_oldest_success() {
+        let own = metrics();
+        let shown = || {
+            let gathered = own.registry.gather();
+            let family = gathered.iter().find(|family| family.name() == families::SD_LAST_SUCCESS.name)?;
+            Some(family.get_metric()[0].get_gauge().get_value())
+        };
+        assert_eq!(shown(), None);
+        own.discovery.configured("http", UnixTime::from_millis(1000));
+        own.discovery.server_succeeded(1, UnixTime::from_millis(2000));
+        own.discovery.server_succeeded(2, UnixTime::from_millis(5000));
+        own.discovery.server_succeeded(2, UnixTime::from_millis(9000));
+        assert_eq!(shown(), Some(2.0));
+        own.discovery.server_removed(1);
+        assert_eq!(shown(), Some(9.0));
+        own.discovery.server_removed(2);
+        assert_eq!(shown(), None);
     }
 
     #[test]

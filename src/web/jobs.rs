@@ -1,12 +1,16 @@
-//! `GET /api/v1/jobs`: all jobs as JSON, with what does not fit into metrics: raw statuses, reasons, times.
+//! `GET /api/v1/jobs` and `GET /api/v1/jobs/{jobId}`: jobs as JSON, with what does not fit into metrics: raw statuses,
+//! reasons, times.
 //!
-//! Times are RFC 3339 in UTC. What is not known is left out.
+//! `docs/openapi.yaml` describes the documents, and a test holds real answers against it. Times are RFC 3339 in UTC. What is not known is left out.
 
 use crate::clock::UnixTime;
+use crate::job::JobId;
 use crate::store::JobSnapshot;
 use crate::web::Web;
+use crate::web::filter::Filter;
+use crate::web::problem::problem;
 use crate::web::respond::{self, Response};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
@@ -16,7 +20,13 @@ use time::format_description::well_known::Rfc3339;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Document<'a> {
+    /// Jobs that are watched.
     total: usize,
+    /// Jobs that match the filter.
+    matched: usize,
+    /// Where the next page begins, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_offset: Option<usize>,
     jobs: Vec<JobView<'a>>,
 }
 
@@ -26,7 +36,7 @@ struct Document<'a> {
 struct JobView<'a> {
     job_id: &'a str,
     labels: BTreeMap<&'a str, &'a str>,
-    /// Who names the job: `jobs`, `--job`, `GRID_JOBS`.
+    /// Who names the job, first the one whose labels it has: `jobs`, `job_files` and so on.
     sources: &'a [&'static str],
     #[serde(flatten)]
     observed: Option<ObservedView<'a>>,
@@ -83,16 +93,41 @@ struct PollView<'a> {
     failing_since: Option<String>,
 }
 
-/// Answers with all jobs.
+/// Answers with the jobs that the query asks for.
 #[must_use]
-pub fn answer(web: &Web, request: &HeaderMap) -> Response {
+pub fn answer(web: &Web, query: &str, request: &HeaderMap) -> Response {
+    let filter = match Filter::parse(query) {
+        Ok(filter) => filter,
+        Err(fault) => {
+            return problem(StatusCode::BAD_REQUEST, &format!("The query can't be taken: {fault}."));
+        }
+    };
     let (jobs, summary) = web.store.jobs();
-    let document = Document { total: summary.jobs(), jobs: jobs.iter().map(|job| view(job)).collect() };
-    match serde_json::to_vec(&document) {
-        Ok(body) => respond::compress_for(request, respond::json(body.clone()), &body),
-        // Maps with text keys, texts and finite numbers always serialize.
-        Err(error) => respond::words(http::StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    let matching: Vec<_> = jobs.iter().filter(|job| filter.takes(job)).collect();
+    let end = filter.offset.saturating_add(filter.limit.unwrap_or(usize::MAX)).min(matching.len());
+    let page = matching.get(filter.offset..end).unwrap_or_default();
+    let document = Document {
+        total: summary.jobs(),
+        matched: matching.len(),
+        next_offset: Some(end).filter(|end| *end < matching.len()),
+        jobs: page.iter().map(|job| view(job)).collect(),
+    };
+    let body = bytes_of(&document);
+    respond::compress_for(request, respond::json(body.clone()), &body)
+}
+
+/// Answers with one job.
+#[must_use]
+pub fn one(web: &Web, id: &JobId) -> Response {
+    match web.store.job(id) {
+        Some(job) => respond::json(bytes_of(&view(&job))),
+        None => problem(StatusCode::NOT_FOUND, &format!("{id} is not watched.")),
     }
+}
+
+/// Maps with text keys, texts and finite numbers always serialize.
+fn bytes_of<T: Serialize>(document: &T) -> Vec<u8> {
+    serde_json::to_vec(document).unwrap_or_default()
 }
 
 fn view(job: &JobSnapshot) -> JobView<'_> {

@@ -1,16 +1,20 @@
 //! The web server: metrics, status page, JSON API, health.
 //!
 //! Called by `app`. It sends nothing to the Grid API and changes nothing: it reads the exposition and the store, and
-//! asks the app for a reload. `listen` binds addresses, `server` accepts connections and bounds them, `stall` breaks those that don't read, `routes` is
+//! asks the app for a reload, or for jobs to join and leave. `listen` binds addresses, `server` accepts connections and bounds them, `stall` breaks those that don't read, `routes` is
 //! the table of endpoints, `respond` makes responses; each endpoint has a file of its own.
 
+pub mod admin;
+mod filter;
 pub mod health;
 pub mod jobs;
 pub mod listen;
 pub mod metrics;
+pub mod problem;
 pub mod reload;
 pub mod respond;
 pub mod routes;
+pub mod sd;
 pub mod server;
 mod stall;
 pub mod status_page;
@@ -21,6 +25,7 @@ use crate::clock::SharedClock;
 use crate::config::WebOptions;
 use crate::exposition::Exposition;
 use crate::store::Store;
+use crate::web::admin::AdminRequest;
 use crate::web::reload::ReloadRequest;
 use prometheus::IntGauge;
 use std::sync::Arc;
@@ -38,6 +43,8 @@ pub struct Web {
     pub readiness: watch::Receiver<bool>,
     /// Asks for a reload of the configuration.
     pub reload: mpsc::Sender<ReloadRequest>,
+    /// Asks for jobs to join and leave.
+    pub admin: mpsc::Sender<AdminRequest>,
     /// Open connections.
     pub connections: IntGauge,
     /// For the ages on the page.

@@ -119,6 +119,14 @@ pub fn json(body: Vec<u8>) -> Response {
     response
 }
 
+/// 204: done, and there is nothing to say.
+#[must_use]
+pub fn no_content() -> Response {
+    let mut response = http::Response::new(Either::Right(Full::default()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
 /// A page that loads nothing but its own style sheet, and that no other page may frame.
 #[must_use]
 pub fn page(html: String) -> Response {

@@ -1,9 +1,13 @@
 //! The table of endpoints, and the one place where a request finds its way. Called by `server`.
 
+use crate::job::JobId;
+use crate::web::problem::problem;
 use crate::web::respond::{self, Response};
-use crate::web::{Web, health, jobs, metrics, reload, status_page};
+use crate::web::{Web, admin, health, jobs, metrics, reload, sd, status_page};
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
 
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +24,10 @@ pub enum Endpoint {
     Ready,
     /// All jobs as JSON.
     Jobs,
+    /// One job as JSON; adding and removing it.
+    Job,
+    /// The ids as targets for Prometheus.
+    Targets,
     /// Load the configuration anew.
     Reload,
 }
@@ -52,7 +60,25 @@ pub fn table(telemetry_path: &str) -> Vec<Route> {
             Endpoint::Ready,
             "200 once every job was tried, well or not, or after two intervals (60 s at most)",
         ),
-        ("/api/v1/jobs", read, Endpoint::Jobs, "all jobs as JSON, with raw statuses and reasons of failure"),
+        (
+            "/api/v1/jobs",
+            read,
+            Endpoint::Jobs,
+            "all jobs as JSON, with raw statuses and reasons of failure; `status=`, `label=name:value` and `q=` filter, \
+             `limit=` and `offset=` page",
+        ),
+        (
+            JOB_PATH,
+            "GET, HEAD, PUT, DELETE",
+            Endpoint::Job,
+            "one job; `PUT` and `DELETE` add and remove it and need `--web.enable-admin-api`",
+        ),
+        (
+            "/api/v1/sd",
+            read,
+            Endpoint::Targets,
+            "the job ids as targets of Prometheus's `http_sd`, with `__meta_grid_bulk_*` labels",
+        ),
         (
             "/-/reload",
             "POST, PUT",
@@ -65,8 +91,11 @@ pub fn table(telemetry_path: &str) -> Vec<Route> {
     .collect()
 }
 
+/// Where one job is.
+const JOB_PATH: &str = "/api/v1/jobs/{jobId}";
+
 /// Answers one request.
-pub async fn answer<B>(web: &Web, request: &Request<B>) -> Response {
+pub async fn answer(web: &Web, request: Request<Incoming>) -> Response {
     let is_head = request.method() == Method::HEAD;
     let mut response = find_and_answer(web, request).await;
     if is_head {
@@ -76,7 +105,7 @@ pub async fn answer<B>(web: &Web, request: &Request<B>) -> Response {
     response
 }
 
-async fn find_and_answer<B>(web: &Web, request: &Request<B>) -> Response {
+async fn find_and_answer(web: &Web, request: Request<Incoming>) -> Response {
     let path = request.uri().path();
     let Some(below) = path.strip_prefix(web.options.route_prefix.as_str()) else {
         return if path == "/" { redirect(&web.link("/")) } else { respond::not_found(path, &web.link("/")) };
@@ -85,7 +114,11 @@ async fn find_and_answer<B>(web: &Web, request: &Request<B>) -> Response {
         return redirect(&web.link("/"));
     }
     let table = table(&web.options.telemetry_path);
-    let Some(route) = table.iter().find(|route| route.path == below) else {
+    // What stands in the table as it is comes first: `--web.telemetry-path` may be anything.
+    let named = below.strip_prefix("/api/v1/jobs/").filter(|id| !id.is_empty());
+    let is_job = |route: &&Route| route.endpoint == Endpoint::Job && named.is_some();
+    let found = table.iter().find(|route| route.path == below && route.endpoint != Endpoint::Job);
+    let Some(route) = found.or_else(|| table.iter().find(is_job)) else {
         return respond::not_found(path, &web.link("/"));
     };
     if !route.methods.split(", ").any(|method| method == request.method().as_str()) {
@@ -97,8 +130,29 @@ async fn find_and_answer<B>(web: &Web, request: &Request<B>) -> Response {
         Endpoint::Style => status_page::style(request.headers()),
         Endpoint::Healthy => health::healthy(),
         Endpoint::Ready => health::ready(web),
-        Endpoint::Jobs => jobs::answer(web, request.headers()),
+        Endpoint::Jobs => jobs::answer(web, request.uri().query().unwrap_or_default(), request.headers()),
+        Endpoint::Job => answer_job(web, named.unwrap_or_default().to_owned(), request).await,
+        Endpoint::Targets => sd::answer(web, request.headers()),
         Endpoint::Reload => reload::answer(web).await,
+    }
+}
+
+/// Answers a request about one job, whose id stands in the path.
+async fn answer_job(web: &Web, encoded: String, request: Request<Incoming>) -> Response {
+    let decoded = percent_decode_str(&encoded).decode_utf8();
+    let id = match decoded.map(|text| text.parse::<JobId>()) {
+        Ok(Ok(id)) => id,
+        Ok(Err(error)) => {
+            return problem(StatusCode::BAD_REQUEST, &format!("The path names no job: {error}."));
+        }
+        Err(_) => return problem(StatusCode::BAD_REQUEST, "The path names no job: it is not UTF-8."),
+    };
+    match *request.method() {
+        Method::PUT | Method::DELETE => {
+            let method = request.method().clone();
+            admin::answer(web, id, method, request.into_body()).await
+        }
+        _ => jobs::one(web, &id),
     }
 }
 

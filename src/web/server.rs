@@ -91,7 +91,7 @@ async fn serve_connection(
     let service = service_fn(|request| {
         asked.store(true, Ordering::Relaxed);
         let web = Arc::clone(&web);
-        async move { Ok::<_, Infallible>(routes::answer(&web, &request).await) }
+        async move { Ok::<_, Infallible>(routes::answer(&web, request).await) }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES);

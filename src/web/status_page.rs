@@ -75,7 +75,8 @@ fn render(web: &Web, jobs: &[Arc<JobSnapshot>], summary: &Summary, now: UnixTime
     if jobs.is_empty() {
         html.push_str(
             "<p>No imports are watched. Name them in the configuration file under <code>jobs:</code>, by \
-             <code>--job</code> or in <code>GRID_JOBS</code>.</p>\n",
+             <code>--job</code> or in <code>GRID_JOBS</code>, in lists (<code>job_files:</code>, \
+             <code>job_http:</code>), or by the admin API.</p>\n",
         );
     } else {
         render_summary(&mut html, summary);
@@ -116,9 +117,10 @@ fn render_row(html: &mut String, job: &JobSnapshot, now: UnixTime) {
     let class = job.status().map_or("", Status::as_str);
     let _infallible = write!(
         html,
-        "<tr><td><code>{}</code><br><small>{}</small></td><td class=\"{class}\">{}</td>",
+        "<tr><td><code>{}</code><br><small>{}</small><br><small>named by {}</small></td><td class=\"{class}\">{}</td>",
         escape(job.id.as_str()),
         labels.join(", "),
+        escape(&job.sources.join(", ")),
         escape(status),
     );
     match job.observed.as_ref().and_then(|observed| observed.progress) {

@@ -44,6 +44,7 @@ impl Server {
             route_prefix: String::new(),
             max_requests: 40,
             enable_lifecycle: false,
+            enable_admin_api: false,
         };
         change(&mut options);
         let (ready, readiness) = watch::channel(false);
@@ -55,6 +56,7 @@ impl Server {
             store,
             readiness,
             reload,
+            admin: mpsc::channel(1).0,
             connections: own.web_connections.clone(),
             clock,
         });

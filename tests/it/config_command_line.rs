@@ -50,6 +50,7 @@ fn without_arguments_it_serves_with_the_defaults() {
         route_prefix: String::new(),
         max_requests: 40,
         enable_lifecycle: false,
+        enable_admin_api: false,
     };
     assert_eq!(args.web, expected);
     assert_eq!((args.log.level, args.log.format), (LevelFilter::INFO, Format::Logfmt));
@@ -94,6 +95,7 @@ fn each_flag_of_the_design_has_its_variable() {
         ("web.systemd-socket", "true"),
         ("web.max-requests", "7"),
         ("web.enable-lifecycle", "TRUE"),
+        ("web.enable-admin-api", "yes"),
         ("log.level", "warn"),
         ("log.format", "json"),
     ];

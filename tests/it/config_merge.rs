@@ -33,6 +33,7 @@ impl Sources<'_> {
             config_file: (!self.file.is_empty()).then_some(path),
             jobs: self.flags.iter().map(|id| id.parse().unwrap()).collect(),
             environment: Environment::read(|name| variables.get(name).map(Into::into)),
+            admin_api: false,
         }
     }
 

@@ -19,6 +19,7 @@ mod config_commands;
 mod config_docs;
 mod config_merge;
 mod corpus;
+mod discovery;
 mod docs;
 mod faults;
 mod layers;

@@ -2,6 +2,6 @@
 
 mod answers;
 mod faults;
-mod schema;
+pub mod schema;
 mod support;
 mod upload;

@@ -274,6 +274,8 @@ function(config, g)
         g.now('topk(15, sum by (code) (max by (job, jobId, code) (grid_bulk_job_error_entries{$J}) OF_TEAM))', '{{code}}'),
       ], 'locale'),
       g.note('How an import gets in', 'What to configure, so that an import is watched.', [24, 4], |||
+        - By the script that uploads: `curl -X PUT http://EXPORTER:10310/api/v1/jobs/Job:…` (needs `--web.enable-admin-api`).
+        - From a list: files (`job_files:`, Prometheus's `file_sd`) or a server (`job_http:`, its `http_sd`); seen by themselves.
         - In the configuration file: ids under `jobs:`, with labels such as `name` and `team`; then reload (`SIGHUP`).
         - Without a file: `--job ID` once for each import, or `GRID_JOBS` with ids separated by commas.
         - The id is what the upload of the CSV file answers: `{"jobId": "Job:…"}`.

@@ -15,7 +15,8 @@ fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/grid-api")
 }
 
-fn to_json(yaml: &Yaml<'_>) -> Value {
+/// A YAML document as JSON.
+pub fn to_json(yaml: &Yaml<'_>) -> Value {
     match yaml {
         Yaml::Value(Scalar::String(text)) => Value::from(text.as_ref()),
         Yaml::Value(Scalar::Integer(number)) => Value::from(*number),

@@ -171,6 +171,11 @@ impl Exporter {
         response.unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.log()))
     }
 
+    pub async fn send(&self, method: &str, path: &str, body: &str) -> Response {
+        let response = http::request_with_body(self.address(), method, path, &[], body).await;
+        response.unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.log()))
+    }
+
     pub async fn scrape(&self) -> Scrape {
         let response = self.get("/metrics").await;
         assert_eq!(response.status, 200, "{}", response.text());

@@ -35,12 +35,27 @@ pub async fn request(
     path: &str,
     headers: &[(&str, &str)],
 ) -> Result<Response, String> {
+    request_with_body(address, method, path, headers, "").await
+}
+
+/// The same with a body.
+pub async fn request_with_body(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Response, String> {
     let mut stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
     let mut head = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n");
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
+    if !body.is_empty() {
+        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
     head.push_str("\r\n");
+    head.push_str(body);
     stream.write_all(head.as_bytes()).await.map_err(|error| error.to_string())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.map_err(|error| error.to_string())?;

@@ -1,6 +1,7 @@
-//! TLS towards the API: whom we trust, and how we show who we are.
+//! TLS towards servers that we ask: whom we trust, and how we show who we are.
 //!
-//! Called by `client` once for each configuration. The ring provider is passed explicitly, so that no process-wide
+//! Called by `grid` for the API and by `catalog` for lists of jobs over HTTP, once for each configuration. Errors begin
+//! with the configuration's key, so whoever calls names its section. The ring provider is passed explicitly, so that no process-wide
 //! default must be installed first.
 
 use crate::config::{ClientCertificate, TlsConfig};
@@ -26,7 +27,7 @@ pub enum TlsError {
     #[error("{key}: file {path} can't be read ({source}); name a file that this user may read", path = path.display())]
     Unreadable {
         /// The configuration's key.
-        key: &'static str,
+        key: String,
         /// The file.
         path: PathBuf,
         /// Why.
@@ -37,7 +38,7 @@ pub enum TlsError {
         path = path.display())]
     NoCertificate {
         /// The configuration's key.
-        key: &'static str,
+        key: String,
         /// The file.
         path: PathBuf,
     },
@@ -45,23 +46,27 @@ pub enum TlsError {
     #[error("{key}: a certificate in file {path} can't be used ({reason}); write it anew", path = path.display())]
     BadCertificate {
         /// The configuration's key.
-        key: &'static str,
+        key: String,
         /// The file.
         path: PathBuf,
         /// Why.
         reason: String,
     },
     /// No private key in the file.
-    #[error("grid.tls_config.key_file: file {path} has no PEM private key without a passphrase; \
+    #[error("{key}: file {path} has no PEM private key without a passphrase; \
         write the key as PKCS#8, such as `openssl pkcs8 -topk8 -nocrypt` does", path = path.display())]
     NoKey {
+        /// The configuration's key.
+        key: String,
         /// The file.
         path: PathBuf,
     },
     /// Key and certificate are not a pair.
-    #[error("grid.tls_config.key_file: the key in {key_file} does not fit the certificate in {cert_file} ({reason}); \
+    #[error("{key}: the key in {key_file} does not fit the certificate in {cert_file} ({reason}); \
         name the files of one pair", key_file = key_file.display(), cert_file = cert_file.display())]
     NotAPair {
+        /// The configuration's key.
+        key: String,
         /// The key.
         key_file: PathBuf,
         /// The certificate.
@@ -70,17 +75,22 @@ pub enum TlsError {
         reason: String,
     },
     /// Not a name that a certificate can have.
-    #[error("grid.tls_config.server_name is {0:?}; write a host's name or an IP address")]
-    ServerName(String),
+    #[error("{key} is {name:?}; write a host's name or an IP address")]
+    ServerName {
+        /// The configuration's key.
+        key: String,
+        /// What is there.
+        name: String,
+    },
     /// rustls refuses its own defaults; not seen.
     #[error("TLS can't be set up ({0})")]
     Setup(String),
 }
 
-/// The rustls configuration for connections to the API.
-pub(super) fn client_config(tls: &TlsConfig) -> Result<ClientConfig, TlsError> {
+/// The rustls configuration for connections as `tls` says; `section` is where that stands (`grid.tls_config`).
+pub fn client_config(tls: &TlsConfig, section: &str) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = verifier(tls, &provider)?;
+    let verifier = verifier(tls, section, &provider)?;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| TlsError::Setup(error.to_string()))?
@@ -89,8 +99,9 @@ pub(super) fn client_config(tls: &TlsConfig) -> Result<ClientConfig, TlsError> {
     let mut config = match &tls.client_certificate {
         None => builder.with_no_client_auth(),
         Some(certificate) => {
-            let (chain, key) = read_pair(certificate)?;
+            let (chain, key) = read_pair(certificate, section)?;
             builder.with_client_auth_cert(chain, key).map_err(|error| TlsError::NotAPair {
+                key: format!("{section}.key_file"),
                 key_file: certificate.key_file.clone(),
                 cert_file: certificate.cert_file.clone(),
                 reason: error.to_string(),
@@ -103,33 +114,35 @@ pub(super) fn client_config(tls: &TlsConfig) -> Result<ClientConfig, TlsError> {
 
 fn verifier(
     tls: &TlsConfig,
+    section: &str,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
     if tls.insecure_skip_verify {
         // The configuration has warned of it, with its line, at the start and at each reload.
         return Ok(Arc::new(AnyCertificate { provider: Arc::clone(provider) }));
     }
-    let roots = Arc::new(roots(tls.ca_file.as_deref())?);
+    let roots = Arc::new(roots(tls.ca_file.as_deref(), &format!("{section}.ca_file"))?);
     let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
         .build()
         .map_err(|error| TlsError::Setup(error.to_string()))?;
     match &tls.server_name {
         None => Ok(verifier),
         Some(name) => {
-            let name = ServerName::try_from(name.clone()).map_err(|_| TlsError::ServerName(name.clone()))?;
+            let key = || format!("{section}.server_name");
+            let name = ServerName::try_from(name.clone())
+                .map_err(|_| TlsError::ServerName { key: key(), name: name.clone() })?;
             Ok(Arc::new(OtherName { name, verifier }))
         }
     }
 }
 
 /// Own authorities replace the system's; Mozilla's are for containers that have none.
-fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsError> {
+fn roots(ca_file: Option<&Path>, key: &str) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     if let Some(path) = ca_file {
-        let key = "grid.tls_config.ca_file";
         for certificate in read_certificates(path, key)? {
             roots.add(certificate).map_err(|error| TlsError::BadCertificate {
-                key,
+                key: key.to_owned(),
                 path: path.to_owned(),
                 reason: error.to_string(),
             })?;
@@ -146,31 +159,34 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsError> {
 
 fn read_pair(
     certificate: &ClientCertificate,
+    section: &str,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
-    let chain = read_certificates(&certificate.cert_file, "grid.tls_config.cert_file")?;
+    let chain = read_certificates(&certificate.cert_file, &format!("{section}.cert_file"))?;
     let path = &certificate.key_file;
-    let pem = zeroize::Zeroizing::new(read_file(path, "grid.tls_config.key_file")?);
-    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| TlsError::NoKey { path: path.clone() })?;
-    Ok((chain, key))
+    let key = format!("{section}.key_file");
+    let pem = zeroize::Zeroizing::new(read_file(path, &key)?);
+    let private =
+        PrivateKeyDer::from_pem_slice(&pem).map_err(|_| TlsError::NoKey { key, path: path.clone() })?;
+    Ok((chain, private))
 }
 
-fn read_certificates(path: &Path, key: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn read_certificates(path: &Path, key: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let pem = read_file(path, key)?;
     let certificates =
         CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().map_err(|error| {
-            TlsError::BadCertificate { key, path: path.to_owned(), reason: error.to_string() }
+            TlsError::BadCertificate { key: key.to_owned(), path: path.to_owned(), reason: error.to_string() }
         })?;
     if certificates.is_empty() {
-        return Err(TlsError::NoCertificate { key, path: path.to_owned() });
+        return Err(TlsError::NoCertificate { key: key.to_owned(), path: path.to_owned() });
     }
     Ok(certificates)
 }
 
-fn read_file(path: &Path, key: &'static str) -> Result<Vec<u8>, TlsError> {
+fn read_file(path: &Path, key: &str) -> Result<Vec<u8>, TlsError> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_FILE_LENGTH).read_to_end(&mut bytes))
-        .map_err(|source| TlsError::Unreadable { key, path: path.to_owned(), source })?;
+        .map_err(|source| TlsError::Unreadable { key: key.to_owned(), path: path.to_owned(), source })?;
     Ok(bytes)
 }
 

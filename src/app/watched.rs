@@ -1,0 +1,170 @@
+//! The set of watched jobs: what sources name goes into the catalog, and each difference on to the poller and to
+//! `/metrics`.
+//!
+//! Owned by `control`, the one task that changes the set. Lists of 100,000 jobs are compared on a thread that may block
+//! and go to the poller in pieces, so that scrapes and polls go on meanwhile.
+
+#[cfg(test)]
+mod tests;
+
+use crate::catalog::{Catalog, CatalogChange, LimitReached, ListUpdate, NotNamed, SourceId};
+use crate::clock::UnixTime;
+use crate::config::{JobSource, JobSpec};
+use crate::exposition::Exposition;
+use crate::grid::ReadJob;
+use crate::job::{JobId, Labels};
+use crate::poller::{Handle, Poller};
+use crate::store::Store;
+use crate::telemetry::own::DiscoveryMetrics;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// The poller takes in so many jobs at once: a few milliseconds of work.
+const PIECE: usize = 2000;
+
+/// The set, and whom it concerns.
+pub(super) struct WatchedJobs<R> {
+    pub(super) catalog: Catalog,
+    pub(super) poller: Handle<R>,
+    pub(super) exposition: Arc<Exposition>,
+    pub(super) store: Store,
+    pub(super) metrics: DiscoveryMetrics,
+    /// Sources configured at the start that have not told a list yet: their jobs were watched before, too, and the
+    /// rows that they show first were counted then.
+    pub(super) unheard: HashSet<SourceId>,
+}
+
+impl<R: ReadJob> WatchedJobs<R> {
+    /// Takes in a list before the poller runs.
+    pub(super) fn begin_with(&mut self, update: ListUpdate, poller: &mut Poller<R>) {
+        let Some(jobs) = update.jobs else { return };
+        self.unheard.remove(&update.source);
+        let change = self.catalog.replace(update.source, jobs);
+        self.report(&change);
+        poller.begin_with(change);
+    }
+
+    /// Takes the configured jobs; tells how many jobs joined and left.
+    pub(super) async fn configure(&mut self, jobs: Vec<JobSpec>, limit: usize) -> (usize, usize) {
+        let change = self.compare(move |catalog| catalog.configure(&jobs, limit)).await;
+        let counts = (change.joined.len(), change.left.len());
+        self.announce(change).await;
+        counts
+    }
+
+    /// Takes in what a source told.
+    pub(super) async fn take(&mut self, update: ListUpdate) {
+        let ListUpdate { source, jobs } = update;
+        let Some(named) = jobs else { return };
+        let known_before = self.unheard.remove(&source);
+        let mut change = self.compare(move |catalog| catalog.replace(source, named)).await;
+        change.known_before = known_before;
+        if !change.is_empty() {
+            let (joined, left, jobs) = (change.joined.len(), change.left.len(), self.catalog.len());
+            let source = source.kind.as_str();
+            info!(
+                source,
+                joined, left, jobs, "{source} brought {joined} jobs and took {left}; {jobs} are watched"
+            );
+        }
+        self.announce(change).await;
+    }
+
+    /// The admin API names a job; true if it is new. Not on `/metrics` before [`Self::show`].
+    pub(super) async fn put(&mut self, id: JobId, labels: Labels) -> Result<bool, LimitReached> {
+        let (change, is_new) = self.catalog.put(&id, labels).inspect_err(|reached| {
+            self.metrics.count_rejected(metric_source(JobSource::Admin), 1);
+            let limit = reached.limit;
+            warn!(job_id = %id, limit, "job {id} of the admin API is not watched: limits.jobs is {limit}");
+        })?;
+        if is_new {
+            info!(job_id = %id, "job {id} is watched: the admin API names it");
+        }
+        self.announce(change).await;
+        Ok(is_new)
+    }
+
+    /// The admin API names a job no longer. On `/metrics` until [`Self::show`].
+    pub(super) async fn delete(&mut self, id: &JobId) -> Result<(), NotNamed> {
+        let change = self.catalog.delete(id)?;
+        if !change.left.is_empty() {
+            info!(job_id = %id, "job {id} is no longer watched: it was deleted by the admin API");
+        }
+        self.announce(change).await;
+        Ok(())
+    }
+
+    /// Lets jobs go that only the admin API names and that were over for `retention`; true if there were any.
+    pub(super) async fn expire(&mut self, now: UnixTime, retention: Duration) -> bool {
+        let over = self.store.over_since(now, retention);
+        let mut any = false;
+        for id in over {
+            if !self.catalog.is_only_admin(&id) {
+                continue;
+            }
+            if let Ok(change) = self.catalog.delete(&id) {
+                info!(job_id = %id, "job {id} is no longer watched: it was over for the configured retention");
+                self.announce(change).await;
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Makes `/metrics` show the set as it is now.
+    pub(super) async fn show(&self) {
+        let exposition = Arc::clone(&self.exposition);
+        let _rendered = tokio::task::spawn_blocking(move || exposition.refresh()).await;
+    }
+
+    async fn compare(
+        &mut self,
+        compare: impl FnOnce(&mut Catalog) -> CatalogChange + Send + 'static,
+    ) -> CatalogChange {
+        let mut catalog = std::mem::take(&mut self.catalog);
+        let compared = tokio::task::spawn_blocking(move || {
+            let change = compare(&mut catalog);
+            (catalog, change)
+        });
+        match compared.await {
+            Ok((catalog, change)) => {
+                self.catalog = catalog;
+                change
+            }
+            // The set is lost with it: this task ends as well, and its owner hears of it.
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+
+    async fn announce(&self, change: CatalogChange) {
+        self.report(&change);
+        for piece in change.into_pieces(PIECE) {
+            self.poller.change_jobs(piece).await;
+        }
+    }
+
+    fn report(&self, change: &CatalogChange) {
+        for (source, jobs) in &change.rejected {
+            self.metrics.count_rejected(metric_source(*source), *jobs);
+            let (source, watched) = (source.as_str(), self.catalog.len());
+            warn!(source, jobs, watched, "{jobs} jobs of {source} are not watched: limits.jobs is reached");
+        }
+        if !change.dropped_labels.is_empty() {
+            let names: Vec<_> = change.dropped_labels.iter().map(ToString::to_string).take(10).collect();
+            let labels = names.join(", ");
+            warn!(labels, "labels are left out, as all jobs together have too many label names: {labels}");
+        }
+    }
+}
+
+/// The source in metrics.
+fn metric_source(source: JobSource) -> &'static str {
+    match source {
+        JobSource::File | JobSource::Flag | JobSource::Environment => "config",
+        JobSource::Files => "file",
+        JobSource::Http => "http",
+        JobSource::Admin => "admin",
+    }
+}

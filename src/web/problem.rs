@@ -1,0 +1,33 @@
+//! Errors of the JSON API as problem details (RFC 9457), so that a script can tell them apart and a human read them.
+
+use crate::web::respond::{self, Response};
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+
+/// The document. Its type is always `about:blank`, so the status says which problem it is.
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+}
+
+/// A response with a problem; `detail` says what is wrong and what would be right.
+#[must_use]
+pub fn problem(status: StatusCode, detail: &str) -> Response {
+    let title = status.canonical_reason().unwrap_or("Error");
+    let document = Problem { r#type: "about:blank", title, status: status.as_u16(), detail };
+    // Texts and a number always serialize.
+    let body = serde_json::to_vec(&document).unwrap_or_default();
+    let mut response = respond::whole(status, "application/problem+json", body);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The app takes no requests any more.
+#[must_use]
+pub fn stopping() -> Response {
+    problem(StatusCode::SERVICE_UNAVAILABLE, "grid-bulk-exporter is stopping.")
+}

@@ -1,0 +1,60 @@
+//! The README's section 'Which way do I register jobs?', tried as it stands.
+
+use super::{api, config};
+use crate::support::exporter::Start;
+use std::path::Path;
+
+/// The blocks of the section, with their language.
+fn blocks() -> Vec<(String, String)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let section = text.split("## Which way do I register jobs?").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let block = |block: &str| {
+        let (language, text) = block.split_once('\n').unwrap();
+        (language.to_owned(), text.to_owned())
+    };
+    section.split("```").skip(1).step_by(2).map(block).collect()
+}
+
+#[tokio::test]
+async fn each_way_brings_its_job() {
+    const SIX: &str = "Job:019542f5-b3e7-1d02-0000-000000000006";
+    const SEVEN: &str = "Job:019542f5-b3e7-1d02-0000-000000000007";
+    let blocks = blocks();
+    let yaml = |beginning: &str| {
+        let found = blocks.iter().find(|(language, text)| language == "yaml" && text.starts_with(beginning));
+        found.unwrap_or_else(|| panic!("no block begins with {beginning}")).1.clone()
+    };
+    let simulated = api().await;
+    // The configuration's list.
+    let exporter = Start::with_config(&config(&simulated, &yaml("jobs:"))).start().await;
+    assert_eq!(exporter.scrape().await.job_ids(), [SIX, SEVEN]);
+    // A file.
+    let start = Start::with_config(&config(&simulated, &yaml("job_files:")));
+    std::fs::create_dir(start.folder.path().join("jobs")).unwrap();
+    std::fs::write(start.folder.path().join("jobs/eu-launch.yml"), yaml("# jobs/eu-launch.yml")).unwrap();
+    let exporter = start.start().await;
+    let labels = [("jobId", SIX), ("name", "eu-launch"), ("team", "onboarding")];
+    assert_eq!(exporter.scrape().await.value("grid_bulk_job_info", &labels), Some(1.0));
+    // The admin API, by the lines for curl: its method, path and body.
+    let exporter =
+        Start::with_config(&config(&simulated, "")).argument("--web.enable-admin-api").start().await;
+    let script = blocks.iter().find(|(_, text)| text.contains("curl")).unwrap().1.replace("\\\n", " ");
+    let mut statuses = Vec::new();
+    for line in script.lines().filter(|line| line.starts_with("curl ")) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        assert_eq!(words[1], "-X");
+        let path = words[3].strip_prefix("http://localhost:10310").unwrap();
+        let body = line.split('\'').nth(1).unwrap_or_default();
+        statuses.push(exporter.send(words[2], path, body).await.status);
+    }
+    assert_eq!(statuses, [201, 204]);
+    // A flag, and the variable.
+    let flag = format!("--job={SIX}");
+    assert!(
+        blocks.iter().any(|(_, text)| text.contains(&flag) && text.contains(&format!("GRID_JOBS={SIX}")))
+    );
+    let start = Start::with_config(&config(&simulated, "")).argument(&flag).variable("GRID_JOBS", SEVEN);
+    assert_eq!(start.start().await.scrape().await.job_ids(), [SIX, SEVEN]);
+}
