@@ -8,7 +8,7 @@
 use bytes::Bytes;
 use crc32fast::Hasher;
 use flate2::{Compress, Compression, FlushCompress};
-use std::cell::RefCell;
+use std::sync::{Mutex, PoisonError};
 
 /// The header: deflate, no name, no time, unknown system.
 pub const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
@@ -17,11 +17,9 @@ pub const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 /// higher a quarter more time for three hundredths less.
 const LEVEL: u32 = 4;
 
-thread_local! {
-    /// A compressor's tables have a quarter of a megabyte: made anew for each part, they would cost more than what
-    /// is done with them.
-    static COMPRESS: RefCell<Compress> = RefCell::new(Compress::new(Compression::new(LEVEL), false));
-}
+/// A compressor at rest. Its tables have a quarter of a megabyte: made anew for each part, they would cost more than
+/// what is done with them, and one for each thread is memory for nothing. Whoever finds it taken makes another.
+static AT_REST: Mutex<Option<Box<Compress>>> = Mutex::new(None);
 
 /// A deflated part.
 #[derive(Clone, Debug)]
@@ -35,7 +33,10 @@ pub struct Deflated {
 /// Deflates a part.
 #[must_use]
 pub fn deflate(plain: &[u8]) -> Deflated {
-    let bytes = COMPRESS.with_borrow_mut(|compress| run(compress, plain));
+    let at_rest = AT_REST.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let mut compress = at_rest.unwrap_or_else(|| Box::new(Compress::new(Compression::new(LEVEL), false)));
+    let bytes = run(&mut compress, plain);
+    *AT_REST.lock().unwrap_or_else(PoisonError::into_inner) = Some(compress);
     Deflated { bytes: bytes.into(), checksum: Checksum::of(plain) }
 }
 
