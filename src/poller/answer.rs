@@ -16,8 +16,12 @@ impl<R: ReadJob> Poller<R> {
     /// Takes the answer of one request: the poll either asks again after a moment, or has ended.
     pub(super) fn take_answer(&mut self, asked: Asked) {
         let now = Instant::now();
-        self.requests.remove(&asked.id);
         self.note_pace(&asked, now);
+        if self.under_way.get(&asked.id).is_none_or(|request| request.number != asked.number) {
+            // It was broken off when its answer had come already: its poll has ended without it.
+            return;
+        }
+        self.under_way.remove(&asked.id);
         let chance = self.chance();
         let retry = wait_before_retry(&asked.answer, asked.attempt, chance);
         match retry.filter(|_| !self.breaker.is_open() && self.schedule.is_under_way(&asked.id)) {

@@ -5,7 +5,7 @@ use crate::grid::{Advice, Answer, JobQuery, ReadJob};
 use crate::job::{JobId, PollFailure};
 use crate::poller::breaker::Verdict;
 use crate::poller::retry::Waiting;
-use crate::poller::{Asked, Poller};
+use crate::poller::{Asked, Poller, UnderWay};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -43,10 +43,11 @@ enum Step {
 }
 
 impl<R: ReadJob> Poller<R> {
-    /// Does what is due, as long as concurrency, pace and breaker permit it.
-    pub(super) fn begin_requests(&mut self) {
+    /// Does what is due, as long as concurrency, pace and breaker permit it. Returns when there may be more to do
+    /// without anything happening before.
+    pub(super) fn begin_requests(&mut self) -> Option<Instant> {
+        let now = Instant::now();
         for _ in 0..STEPS {
-            let now = Instant::now();
             let step = self.next_step(now);
             self.count_waiting(matches!(step, Step::HeldBack), now);
             match step {
@@ -69,9 +70,21 @@ impl<R: ReadJob> Poller<R> {
                         self.settle_unasked(&id, reason, message, now);
                     }
                 }
-                Step::HeldBack | Step::Wait(_) | Step::Rest => return,
+                Step::HeldBack => {
+                    self.pacer.note_waiting();
+                    let ready = self.pacer.ready_at();
+                    return Some(self.waiting_since.map_or(ready, |since| ready.min(since + COUNT_WAITING)));
+                }
+                Step::Wait(until) => return Some(until),
+                Step::Rest => return self.next_turn().filter(|at| *at > now),
             }
         }
+        Some(now)
+    }
+
+    /// When the next job is due, or the next retry; it may be in the past.
+    fn next_turn(&mut self) -> Option<Instant> {
+        [self.retries.next(), self.schedule.next_due()].into_iter().flatten().min()
     }
 
     fn next_step(&mut self, now: Instant) -> Step {
@@ -104,20 +117,21 @@ impl<R: ReadJob> Poller<R> {
     }
 
     /// All places are taken: waits for the oldest request to end, but no longer than [`HOLD`].
-    fn make_room(&self, now: Instant) -> Step {
-        let oldest = self.requests.iter().min_by_key(|(_, (began, _))| *began);
-        match oldest {
-            Some((id, (began, _))) if *began + HOLD <= now => Step::MakeRoom(id.clone()),
-            Some((_, (began, _))) => Step::Wait(*began + HOLD),
-            None => Step::Rest,
+    fn make_room(&mut self, now: Instant) -> Step {
+        // Requests are looked through only once one may have held its place for so long, not at each poll.
+        if self.none_began_before + HOLD > now {
+            return Step::Wait(self.none_began_before + HOLD);
         }
+        let oldest = self.under_way.iter().min_by_key(|(_, request)| request.began);
+        let Some((id, UnderWay { began, .. })) = oldest else { return Step::Rest };
+        self.none_began_before = *began;
+        if *began + HOLD <= now { Step::MakeRoom(id.clone()) } else { Step::Wait(*began + HOLD) }
     }
 
     /// Breaks a request off whose place others need. Its job counts as slow: it is asked more rarely.
     fn give_up(&mut self, id: &JobId, now: Instant) {
-        let Some((began, request)) = self.requests.remove(id) else { return };
-        request.abort();
-        let transfer = now.saturating_duration_since(began);
+        let Some(request) = self.under_way.remove(id) else { return };
+        let transfer = now.saturating_duration_since(request.began);
         let message = format!(
             "broken off after {} s, since other jobs needed its place; give more by poll.concurrency",
             transfer.as_secs()
@@ -131,7 +145,15 @@ impl<R: ReadJob> Poller<R> {
             transfer,
             requests: 1,
         };
-        self.settle(Asked { id: id.clone(), attempt: 0, at: began, api: self.api, answer }, now);
+        let asked = Asked {
+            id: id.clone(),
+            number: request.number,
+            attempt: 0,
+            at: request.began,
+            api: self.api,
+            answer,
+        };
+        self.settle(asked, now);
     }
 
     /// The job that shows whether the API is back: the one that was last read well, since others may have a trouble
@@ -157,7 +179,7 @@ impl<R: ReadJob> Poller<R> {
             return;
         }
         if self.breaker.is_open() {
-            self.settle(Asked { id, attempt, at: now, api: self.api, answer }, now);
+            self.settle(Asked { id, number: 0, attempt, at: now, api: self.api, answer }, now);
         } else {
             self.request(id, attempt + 1, now);
         }
@@ -171,33 +193,16 @@ impl<R: ReadJob> Poller<R> {
             id: id.clone(),
         };
         let reader = Arc::clone(&self.setup.reader);
-        let (job, api) = (id.clone(), self.api);
-        let request = self.under_way.spawn(async move {
+        self.requests += 1;
+        let (job, number, api) = (id.clone(), self.requests, self.api);
+        let answered_to = self.answered_to.clone();
+        let request = tokio::spawn(async move {
             let answer = AssertUnwindSafe(reader.read(query)).catch_unwind().await;
             let answer = answer.unwrap_or_else(|_panic| no_answer_for_a_panic());
-            Asked { id, attempt, at: now, api, answer }
+            // Nobody waits for it if the poller has ended.
+            let _unheard = answered_to.send(Asked { id, number, attempt, at: now, api, answer });
         });
-        self.requests.insert(job, (now, request));
-    }
-
-    /// When something may be done without anything happening before.
-    pub(super) fn next_wake(&mut self) -> Option<Instant> {
-        let now = Instant::now();
-        let next = [self.retries.next(), self.schedule.next_due()].into_iter().flatten().min()?;
-        if next > now {
-            return Some(next);
-        }
-        match self.next_step(now) {
-            // An answer or a command will wake us.
-            Step::Rest => None,
-            Step::HeldBack => {
-                self.pacer.note_waiting();
-                let ready = self.pacer.ready_at();
-                Some(self.waiting_since.map_or(ready, |since| ready.min(since + COUNT_WAITING)))
-            }
-            Step::Wait(until) => Some(until),
-            Step::Ask | Step::Probe | Step::Retry | Step::MakeRoom(_) | Step::Fail(..) => Some(now),
-        }
+        self.under_way.insert(job, UnderWay { number, began: now, task: request.abort_handle() });
     }
 
     /// Counts the time in which jobs were due and only the pace held them back.

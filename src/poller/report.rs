@@ -21,7 +21,8 @@ pub(super) fn take_outcome(id: &JobId, outcome: Outcome, surroundings: &Surround
     for (kind, _) in &applied.inconsistencies {
         metrics.count_inconsistency(*kind);
     }
-    if let Some(job) = store.job(id) {
+    // Most polls say nothing that is worth a line.
+    if let Some(job) = applied.is_news().then(|| store.job(id)).flatten() {
         log_failures(&job, &applied, now.as_seconds());
         log_status(&job, &applied);
         for (kind, first) in &applied.inconsistencies {

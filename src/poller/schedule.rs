@@ -7,11 +7,11 @@
 //!
 //! Pure: told the time. Called by `poller` alone.
 
-use crate::job::JobId;
+use crate::job::{JobId, JobMap};
 use crate::poller::backoff::Trouble;
 use crate::poller::cycle::{CycleEnd, Cycles, multiple};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -34,7 +34,7 @@ pub(super) enum Next {
 pub(super) struct Schedule {
     epoch: Instant,
     interval: Duration,
-    entries: HashMap<JobId, Entry>,
+    entries: JobMap<Entry>,
     /// Jobs by due time. May hold entries that were scheduled anew or left: their tickets don't match.
     queue: BinaryHeap<Reverse<(Instant, u64, JobId)>>,
     tickets: u64,
@@ -69,7 +69,7 @@ impl Schedule {
         Self {
             epoch: now,
             interval,
-            entries: HashMap::new(),
+            entries: JobMap::default(),
             queue: BinaryHeap::new(),
             tickets: 0,
             groups: 0,

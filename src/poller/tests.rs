@@ -7,7 +7,7 @@ use crate::grid::error::ApiError;
 use crate::grid::{Advice, JobQuery, Reading};
 use crate::job::{CompletedAt, JobReading, Labels, PollFailure, Progress, ReportedStatus};
 use crate::telemetry::own::OwnMetrics;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use tokio::time::sleep;
 

@@ -15,10 +15,10 @@ mod snapshot;
 mod tests;
 
 use crate::clock::UnixTime;
-use crate::job::{ErrorTally, JobId, JobReading, LabelName, Labels, PollFailure, Status};
+use crate::job::{ErrorTally, JobId, JobMap, JobReading, LabelName, Labels, PollFailure, Status};
 use rows::RowCounters;
 use slots::Slots;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -114,7 +114,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     slots: Slots,
-    index: HashMap<JobId, usize>,
+    index: JobMap<usize>,
     /// How many jobs have each label name.
     label_uses: BTreeMap<LabelName, usize>,
     label_names: Arc<[LabelName]>,

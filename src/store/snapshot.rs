@@ -90,6 +90,18 @@ pub struct Applied {
     pub rows_added: RowTotals,
 }
 
+impl Applied {
+    /// True if there is anything that the log may want to tell.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        self.status_before.is_some()
+            || self.first_reading
+            || self.began_failing
+            || self.recovered_from.is_some()
+            || !self.inconsistencies.is_empty()
+    }
+}
+
 impl JobSnapshot {
     /// A job that was not polled yet.
     pub(super) fn unpolled(id: JobId, labels: Labels, sources: Arc<[&'static str]>) -> Self {

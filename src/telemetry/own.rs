@@ -12,7 +12,7 @@ use prometheus::{
     Counter, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Bounds of the latency buckets, in seconds: from a fast answer to the longest default time limit and beyond.
 const REQUEST_BUCKETS: [f64; 14] =
@@ -25,6 +25,8 @@ const CYCLE_BUCKETS: [f64; 11] = [0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.
 #[derive(Clone, Debug)]
 pub struct ApiMetrics {
     requests: IntCounterVec,
+    /// That of the code 200, once there was one: nearly all answers have it.
+    good_requests: Arc<OnceLock<IntCounter>>,
     /// Seconds from a request to the end of its answer.
     pub request_duration: Histogram,
     /// Bytes read, unpacked.
@@ -40,6 +42,9 @@ impl ApiMetrics {
     /// Counts a request by the status code of its answer; nothing if none came.
     pub fn count_request(&self, code: Option<u16>) {
         match code {
+            Some(200) => {
+                self.good_requests.get_or_init(|| self.requests.with_label_values(&["200"])).inc();
+            }
             Some(code) => self.requests.with_label_values(&[code.to_string()]).inc(),
             None => self.requests.with_label_values(&["none"]).inc(),
         }
@@ -207,6 +212,7 @@ impl OwnMetrics {
         let registry = Registry::new();
         let api = ApiMetrics {
             requests: register(&registry, int_counter_vec(families::API_REQUESTS)?)?,
+            good_requests: Arc::default(),
             request_duration: register(
                 &registry,
                 histogram(families::API_REQUEST_DURATION, &REQUEST_BUCKETS)?,
