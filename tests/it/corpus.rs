@@ -72,6 +72,10 @@ fn every_accept_header_gets_an_answer_that_it_permits() {
         let accepted = Accepted::negotiate(Some(accept));
         assert!(HeaderValue::try_from(accepted.content_type()).is_ok(), "{}", path.display());
         let encoding = Encoding::negotiate(Some(accept_encoding), &[Encoding::Gzip, Encoding::Zstd]);
-        assert!(encoding.as_str().is_none_or(|coding| accept_encoding.contains(coding)), "{}", path.display());
+        assert!(
+            encoding.as_str().is_none_or(|coding| accept_encoding.contains(coding)),
+            "{}",
+            path.display()
+        );
     }
 }

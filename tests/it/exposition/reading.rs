@@ -100,7 +100,7 @@ impl Reading {
                         }
                     }
                     MetricType::Histogram => {
-                        reading.add_histogram(&name, &labels, &metric.histogram.unwrap())
+                        reading.add_histogram(&name, &labels, &metric.histogram.unwrap());
                     }
                     _ => {
                         reading.add(&name, labels, metric.gauge.unwrap().value.unwrap());
