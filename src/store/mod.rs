@@ -6,8 +6,9 @@
 //! half of one and half of another. The lock is held for a few moves of memory, never across an await.
 //!
 //! `snapshot` is one job's state and the rules by which an answer changes it, `rows` the counters over all jobs,
-//! `slots` where each job has its fixed place (its page in the exposition).
+//! `exemplars` the jobs that last moved them, `slots` where each job has its fixed place (its page in the exposition).
 
+mod exemplars;
 mod rows;
 mod slots;
 mod snapshot;
@@ -23,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
+pub use exemplars::{RowExemplar, RowExemplars};
 pub use rows::RowTotals;
 pub use slots::PAGE_JOBS;
 pub use snapshot::{Applied, Failure, JobSnapshot, Observed};
@@ -95,6 +97,10 @@ pub struct Changes {
     pub label_names: Arc<[LabelName]>,
     /// The sums.
     pub summary: Summary,
+    /// Which jobs last moved the row counters.
+    pub exemplars: RowExemplars,
+    /// Since when the row counters count.
+    pub rows_since: UnixTime,
 }
 
 /// The handle; cheap to clone.
@@ -119,6 +125,7 @@ struct State {
     label_uses: BTreeMap<LabelName, usize>,
     label_names: Arc<[LabelName]>,
     rows: RowCounters,
+    exemplars: RowExemplars,
     by_status: [usize; 5],
     unpolled: usize,
     /// Each set of sources that any job has or had, once: there are as many as the kinds of sources permit.
@@ -208,15 +215,26 @@ impl Store {
     pub fn take_changes(&self) -> Option<Changes> {
         let mut state = self.lock();
         let dirty = std::mem::take(&mut state.dirty);
-        if dirty.is_empty() {
-            return None;
-        }
-        Some(Changes {
-            pages: dirty.into_iter().map(|page| (page, state.slots.page(page).cloned().collect())).collect(),
+        (!dirty.is_empty()).then(|| self.changes(&state, dirty))
+    }
+
+    /// All pages as if each had changed, for the exposition too: what changed before counts as taken.
+    #[must_use]
+    pub fn take_all(&self) -> Changes {
+        let mut state = self.lock();
+        state.dirty.clear();
+        self.changes(&state, 0..state.slots.page_count())
+    }
+
+    fn changes(&self, state: &State, pages: impl IntoIterator<Item = usize>) -> Changes {
+        Changes {
+            pages: pages.into_iter().map(|page| (page, state.slots.page(page).cloned().collect())).collect(),
             page_count: state.slots.page_count(),
             label_names: Arc::clone(&state.label_names),
             summary: state.summary(),
-        })
+            exemplars: state.exemplars.clone(),
+            rows_since: self.shared.began,
+        }
     }
 
     /// Waits until something changed since the last wait.
@@ -279,6 +297,7 @@ impl State {
         let (after, mut applied) = before.after(outcome, now);
         if let Some(observed) = &after.observed {
             applied.rows_added = self.rows.count(slot, observed, began);
+            self.exemplars.note(id, applied.rows_added, now);
         }
         *self.status_count(before.status()) -= 1;
         *self.status_count(after.status()) += 1;

@@ -1,4 +1,4 @@
-//! The exporter's own counters, gauges and histograms, kept in the prometheus crate.
+//! The exporter's own counters and gauges, kept in the prometheus crate, and its histograms, kept beside it.
 //!
 //! One struct for each part that measures (API, polls, reloads, web), built here from the table in
 //! [`families`] and handed to that part. Series of jobs are not here: they come from the store.
@@ -6,11 +6,11 @@
 use crate::clock::{SharedClock, UnixTime};
 use crate::job::{Inconsistency, PollFailure};
 use crate::telemetry::families::{self, Family};
+use crate::telemetry::latency::LatencyHistogram;
 use crate::telemetry::process::ProcessCollector;
+use crate::telemetry::registry::OwnRegistry;
 use prometheus::core::Collector;
-use prometheus::{
-    Counter, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-};
+use prometheus::{Counter, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -28,7 +28,7 @@ pub struct ApiMetrics {
     /// That of the code 200, once there was one: nearly all answers have it.
     good_requests: Arc<OnceLock<IntCounter>>,
     /// Seconds from a request to the end of its answer.
-    pub request_duration: Histogram,
+    pub request_duration: LatencyHistogram,
     /// Bytes read, unpacked.
     pub response_bytes: IntCounter,
     /// Seconds in which due jobs had to wait.
@@ -75,7 +75,7 @@ pub struct PollMetrics {
     /// 1 if the API works.
     pub up: IntGauge,
     /// Seconds from a cycle's start until its jobs were answered.
-    pub cycle_duration: Histogram,
+    pub cycle_duration: LatencyHistogram,
     /// Cycles that ended.
     pub cycles: IntCounter,
     /// Cycles that did not fit.
@@ -180,7 +180,7 @@ impl DiscoveryMetrics {
 #[derive(Clone, Debug)]
 pub struct OwnMetrics {
     /// Gathers them all; the encoders write what it returns.
-    pub registry: Registry,
+    pub registry: OwnRegistry,
     /// Of the Grid client and the pacing.
     pub api: ApiMetrics,
     /// Of the poller.
@@ -213,10 +213,7 @@ impl OwnMetrics {
         let api = ApiMetrics {
             requests: register(&registry, int_counter_vec(families::API_REQUESTS)?)?,
             good_requests: Arc::default(),
-            request_duration: register(
-                &registry,
-                histogram(families::API_REQUEST_DURATION, &REQUEST_BUCKETS)?,
-            )?,
+            request_duration: LatencyHistogram::new(families::API_REQUEST_DURATION, &REQUEST_BUCKETS),
             response_bytes: register(&registry, IntCounter::with_opts(opts(families::API_RESPONSE_BYTES))?)?,
             throttled_seconds: register(&registry, Counter::with_opts(opts(families::API_THROTTLED))?)?,
             quota_limit: register(&registry, GaugeVec::new(opts(families::API_QUOTA_LIMIT), &[])?)?,
@@ -232,7 +229,7 @@ impl OwnMetrics {
             failures: register(&registry, int_counter_vec(families::POLL_FAILURES)?)?,
             inconsistent: register(&registry, int_counter_vec(families::API_INCONSISTENT)?)?,
             up: register(&registry, IntGauge::with_opts(opts(families::UP))?)?,
-            cycle_duration: register(&registry, histogram(families::POLL_CYCLE_DURATION, &CYCLE_BUCKETS)?)?,
+            cycle_duration: LatencyHistogram::new(families::POLL_CYCLE_DURATION, &CYCLE_BUCKETS),
             cycles: register(&registry, IntCounter::with_opts(opts(families::POLL_CYCLES))?)?,
             overruns: register(&registry, IntCounter::with_opts(opts(families::POLL_OVERRUNS))?)?,
             last_cycle: register(&registry, Gauge::with_opts(opts(families::LAST_POLL_CYCLE))?)?,
@@ -269,6 +266,8 @@ impl OwnMetrics {
             register(&registry, GaugeVec::new(opts(families::BUILD_INFO), families::BUILD_INFO.labels)?)?;
         build_info.with_label_values(&[build::VERSION, build::REVISION, build::RUST_VERSION]).set(1.0);
         registry.register(Box::new(ProcessCollector::new()?))?;
+        let latencies = vec![api.request_duration.clone(), poll.cycle_duration.clone()];
+        let registry = OwnRegistry::new(registry, latencies, clock.now());
         Ok(Self { registry, api, poll, reload, discovery, web_connections })
     }
 }
@@ -286,10 +285,6 @@ pub(super) fn opts(family: Family) -> Opts {
 
 fn int_counter_vec(family: Family) -> Result<IntCounterVec, prometheus::Error> {
     IntCounterVec::new(opts(family), family.labels)
-}
-
-fn histogram(family: Family, buckets: &[f64]) -> Result<Histogram, prometheus::Error> {
-    Histogram::with_opts(HistogramOpts::new(family.name, family.help).buckets(buckets.to_vec()))
 }
 
 #[cfg(test)]

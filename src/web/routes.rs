@@ -50,7 +50,7 @@ pub struct Route {
 pub fn table(telemetry_path: &str) -> Vec<Route> {
     let read = "GET, HEAD";
     [
-        (telemetry_path, read, Endpoint::Metrics, "the metrics; the path is that of `--web.telemetry-path`"),
+        (telemetry_path, read, Endpoint::Metrics, "the metrics, in the format and compression that the scraper takes; `name[]=` chooses families; the path is that of `--web.telemetry-path`"),
         ("/", read, Endpoint::StatusPage, "a page with all jobs, and links"),
         ("/static/style.css", read, Endpoint::Style, "the page's style sheet"),
         ("/-/healthy", read, Endpoint::Healthy, "200 as long as the process lives; never waits for the API"),
@@ -125,7 +125,9 @@ async fn find_and_answer(web: &Web, request: Request<Incoming>) -> Response {
         return respond::method_not_allowed(request.method(), route.methods);
     }
     match route.endpoint {
-        Endpoint::Metrics => metrics::answer(web, request.headers()),
+        Endpoint::Metrics => {
+            metrics::answer(web, request.uri().query().unwrap_or_default(), request.headers()).await
+        }
         Endpoint::StatusPage => status_page::answer(web, request.headers()),
         Endpoint::Style => status_page::style(request.headers()),
         Endpoint::Healthy => health::healthy(),

@@ -21,6 +21,7 @@ mod config_merge;
 mod corpus;
 mod discovery;
 mod docs;
+mod exposition;
 mod faults;
 mod layers;
 mod memory;
