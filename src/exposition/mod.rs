@@ -88,10 +88,10 @@ impl From<Encoding> for Wanted {
 impl Exposition {
     /// An exposition of `store`'s jobs and `registry`'s own metrics.
     #[must_use]
-    pub fn new(store: Store, registry: impl Into<OwnRegistry>) -> Self {
+    pub fn new(store: Store, registry: OwnRegistry) -> Self {
         Self {
             store,
-            registry: registry.into(),
+            registry,
             moment: ArcSwap::default(),
             refreshing: Mutex::default(),
             usage: Usage::default(),

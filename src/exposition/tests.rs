@@ -5,9 +5,9 @@ use crate::clock::UnixTime;
 use crate::exposition::negotiate::Format;
 use crate::job::{CompletedAt, ErrorTally, JobReading, PollFailure, Progress, ReportedStatus};
 use crate::store::{CountFrom, NewJob, Outcome};
+use crate::telemetry::registry::OwnRegistry;
 use flate2::read::GzDecoder;
 use http_body_util::BodyExt;
-use prometheus::Registry;
 use std::io::Read;
 
 const NOW: UnixTime = UnixTime::from_millis(1_755_268_320_250);
@@ -15,7 +15,7 @@ const NOW: UnixTime = UnixTime::from_millis(1_755_268_320_250);
 fn exposition(jobs: usize) -> (Store, Exposition) {
     let store = Store::new(NOW);
     store.join((0..jobs).map(new_job).collect(), CountFrom::FirstReading);
-    let exposition = Exposition::new(store.clone(), Registry::new());
+    let exposition = Exposition::new(store.clone(), OwnRegistry::default());
     (store, exposition)
 }
 

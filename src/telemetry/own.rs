@@ -209,30 +209,30 @@ impl OwnMetrics {
     /// # Errors
     /// Only if the table of families breaks the prometheus crate's rules, which a test excludes.
     pub fn new(clock: &SharedClock) -> Result<Self, prometheus::Error> {
-        let registry = Registry::new();
+        let mut registry = Registering::default();
         let api = ApiMetrics {
-            requests: register(&registry, int_counter_vec(families::API_REQUESTS)?)?,
+            requests: registry.register(int_counter_vec(families::API_REQUESTS)?)?,
             good_requests: Arc::default(),
             request_duration: LatencyHistogram::new(families::API_REQUEST_DURATION, &REQUEST_BUCKETS),
-            response_bytes: register(&registry, IntCounter::with_opts(opts(families::API_RESPONSE_BYTES))?)?,
-            throttled_seconds: register(&registry, Counter::with_opts(opts(families::API_THROTTLED))?)?,
-            quota_limit: register(&registry, GaugeVec::new(opts(families::API_QUOTA_LIMIT), &[])?)?,
-            quota_remaining: register(&registry, GaugeVec::new(opts(families::API_QUOTA_REMAINING), &[])?)?,
-            quota_reset: register(&registry, GaugeVec::new(opts(families::API_QUOTA_RESET), &[])?)?,
+            response_bytes: registry.register(IntCounter::with_opts(opts(families::API_RESPONSE_BYTES))?)?,
+            throttled_seconds: registry.register(Counter::with_opts(opts(families::API_THROTTLED))?)?,
+            quota_limit: registry.register(GaugeVec::new(opts(families::API_QUOTA_LIMIT), &[])?)?,
+            quota_remaining: registry.register(GaugeVec::new(opts(families::API_QUOTA_REMAINING), &[])?)?,
+            quota_reset: registry.register(GaugeVec::new(opts(families::API_QUOTA_RESET), &[])?)?,
         };
         // A code is there from the start where an alert divides by it or looks for its first event.
         for code in ["200", "401", "403", "404", "429", "500", "none"] {
             api.requests.with_label_values(&[code]);
         }
         let poll = PollMetrics {
-            polls: register(&registry, IntCounter::with_opts(opts(families::POLLS))?)?,
-            failures: register(&registry, int_counter_vec(families::POLL_FAILURES)?)?,
-            inconsistent: register(&registry, int_counter_vec(families::API_INCONSISTENT)?)?,
-            up: register(&registry, IntGauge::with_opts(opts(families::UP))?)?,
+            polls: registry.register(IntCounter::with_opts(opts(families::POLLS))?)?,
+            failures: registry.register(int_counter_vec(families::POLL_FAILURES)?)?,
+            inconsistent: registry.register(int_counter_vec(families::API_INCONSISTENT)?)?,
+            up: registry.register(IntGauge::with_opts(opts(families::UP))?)?,
             cycle_duration: LatencyHistogram::new(families::POLL_CYCLE_DURATION, &CYCLE_BUCKETS),
-            cycles: register(&registry, IntCounter::with_opts(opts(families::POLL_CYCLES))?)?,
-            overruns: register(&registry, IntCounter::with_opts(opts(families::POLL_OVERRUNS))?)?,
-            last_cycle: register(&registry, Gauge::with_opts(opts(families::LAST_POLL_CYCLE))?)?,
+            cycles: registry.register(IntCounter::with_opts(opts(families::POLL_CYCLES))?)?,
+            overruns: registry.register(IntCounter::with_opts(opts(families::POLL_OVERRUNS))?)?,
+            last_cycle: registry.register(Gauge::with_opts(opts(families::LAST_POLL_CYCLE))?)?,
         };
         for reason in PollFailure::ALL {
             poll.failures.with_label_values(&[reason.as_str()]);
@@ -243,39 +243,48 @@ impl OwnMetrics {
         // The loop's age is counted from the start: a poller that never ends its first cycle must not hide.
         poll.last_cycle.set(clock.now().as_seconds());
         let reload = ReloadMetrics {
-            successful: register(&registry, IntGauge::with_opts(opts(families::CONFIG_RELOAD_SUCCESSFUL))?)?,
-            success_timestamp: register(
-                &registry,
-                Gauge::with_opts(opts(families::CONFIG_RELOAD_TIMESTAMP))?,
-            )?,
+            successful: registry.register(IntGauge::with_opts(opts(families::CONFIG_RELOAD_SUCCESSFUL))?)?,
+            success_timestamp: registry
+                .register(Gauge::with_opts(opts(families::CONFIG_RELOAD_TIMESTAMP))?)?,
         };
         let discovery = DiscoveryMetrics {
-            rejected: register(&registry, int_counter_vec(families::JOBS_REJECTED)?)?,
-            failures: register(&registry, int_counter_vec(families::SD_REFRESH_FAILURES)?)?,
-            last_success: register(
-                &registry,
-                GaugeVec::new(opts(families::SD_LAST_SUCCESS), families::SD_LAST_SUCCESS.labels)?,
-            )?,
+            rejected: registry.register(int_counter_vec(families::JOBS_REJECTED)?)?,
+            failures: registry.register(int_counter_vec(families::SD_REFRESH_FAILURES)?)?,
+            last_success: registry.register(GaugeVec::new(
+                opts(families::SD_LAST_SUCCESS),
+                families::SD_LAST_SUCCESS.labels,
+            )?)?,
             servers: Arc::default(),
         };
         for source in ["file", "http", "admin"] {
             discovery.rejected.with_label_values(&[source]);
         }
-        let web_connections = register(&registry, IntGauge::with_opts(opts(families::WEB_CONNECTIONS))?)?;
+        let web_connections = registry.register(IntGauge::with_opts(opts(families::WEB_CONNECTIONS))?)?;
         let build_info =
-            register(&registry, GaugeVec::new(opts(families::BUILD_INFO), families::BUILD_INFO.labels)?)?;
+            registry.register(GaugeVec::new(opts(families::BUILD_INFO), families::BUILD_INFO.labels)?)?;
         build_info.with_label_values(&[build::VERSION, build::REVISION, build::RUST_VERSION]).set(1.0);
-        registry.register(Box::new(ProcessCollector::new()?))?;
+        registry.register(ProcessCollector::new()?)?;
         let latencies = vec![api.request_duration.clone(), poll.cycle_duration.clone()];
-        let registry = OwnRegistry::new(registry, latencies, clock.now());
+        let registry = OwnRegistry::new(registry.collectors, latencies, clock.now());
         Ok(Self { registry, api, poll, reload, discovery, web_connections })
     }
 }
 
-/// Registers a metric and hands it back.
-fn register<M: Collector + Clone + 'static>(registry: &Registry, metric: M) -> Result<M, prometheus::Error> {
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
+/// Metrics as they are built.
+#[derive(Default)]
+struct Registering {
+    /// Checks names, labels and that no metric is there twice.
+    checks: Registry,
+    collectors: Vec<Box<dyn Collector>>,
+}
+
+impl Registering {
+    /// Takes a metric in and hands it back.
+    fn register<M: Collector + Clone + 'static>(&mut self, metric: M) -> Result<M, prometheus::Error> {
+        self.checks.register(Box::new(metric.clone()))?;
+        self.collectors.push(Box::new(metric.clone()));
+        Ok(metric)
+    }
 }
 
 /// Name and help of a family in the prometheus crate's form.

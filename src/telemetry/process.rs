@@ -16,7 +16,7 @@ use prometheus::{Counter, Gauge};
 use rustix::process::{Resource, getrlimit};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -30,8 +30,8 @@ const FRESH: Duration = Duration::from_millis(10);
 
 const FILES: &str = "/proc/self/fd";
 
-/// Collects `process_*`.
-#[derive(Debug)]
+/// Collects `process_*`; clones share what they read.
+#[derive(Clone, Debug)]
 pub struct ProcessCollector {
     cpu: Counter,
     open_fds: Gauge,
@@ -42,8 +42,8 @@ pub struct ProcessCollector {
     threads: Gauge,
     start_time: Gauge,
     /// Open for good: opening costs as much as reading. Nothing where there is no `/proc`.
-    stat: Option<File>,
-    last_read: Mutex<Option<Instant>>,
+    stat: Option<Arc<File>>,
+    last_read: Arc<Mutex<Option<Instant>>>,
 }
 
 impl ProcessCollector {
@@ -62,8 +62,8 @@ impl ProcessCollector {
             resident_memory: gauge(families::PROCESS_RESIDENT_MEMORY)?,
             threads: gauge(families::PROCESS_THREADS)?,
             start_time: gauge(families::PROCESS_START_TIME)?,
-            stat: File::open(STAT).ok(),
-            last_read: Mutex::default(),
+            stat: File::open(STAT).ok().map(Arc::new),
+            last_read: Arc::default(),
         };
         if let (Ok(stat), Ok(kernel)) = (Stat::from_file(STAT), KernelStats::current()) {
             let since_boot = stat.starttime as f64 / procfs::ticks_per_second() as f64;

@@ -10,8 +10,8 @@ use grid_bulk_exporter::job::{
     CompletedAt, JobId, JobReading, Labels, PollFailure, Progress, ReportedStatus,
 };
 use grid_bulk_exporter::store::{CountFrom, NewJob, Outcome, Store};
+use grid_bulk_exporter::telemetry::registry::OwnRegistry;
 use http_body_util::BodyExt as _;
-use prometheus::Registry;
 use proptest::prelude::*;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -274,7 +274,7 @@ proptest! {
     #[test]
     fn no_sequence_of_answers_breaks_a_rule_of_the_metrics(events in prop::collection::vec(event(), 1..60)) {
         let store = Store::new(UnixTime::from_millis(BEGAN));
-        let exposition = Exposition::new(store.clone(), Registry::new());
+        let exposition = Exposition::new(store.clone(), OwnRegistry::default());
         let mut model = Model::default();
         let mut rows = [0.0; 2];
         for (second, (job, event)) in (1..).zip(&events) {
@@ -311,7 +311,7 @@ fn assert_read_back(jobs: &[(JobId, String)]) {
     let named =
         jobs.iter().map(|(id, value)| new_job(id.clone(), [(name(), value.clone())].into_iter().collect()));
     store.join(named.collect(), CountFrom::Zero);
-    let scrape = scrape(&Exposition::new(store, Registry::new()));
+    let scrape = scrape(&Exposition::new(store, OwnRegistry::default()));
     for (id, value) in jobs {
         let id = id.as_str();
         let of_this_job = [("jobId", id)];

@@ -46,6 +46,20 @@ fn append_help_and_type(name: &str, help: &str, kind: Kind, dialect: Dialect, ou
     out.extend_from_slice(b"# HELP ");
     out.extend_from_slice(name.as_bytes());
     out.push(b' ');
+    append_help(help, dialect, out);
+    out.extend_from_slice(b"\n# TYPE ");
+    out.extend_from_slice(name.as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(kind.as_str().as_bytes());
+    out.push(b'\n');
+}
+
+fn append_help(help: &str, dialect: Dialect, out: &mut Vec<u8>) {
+    // Nearly none has anything to escape, and fifty are written at each scrape.
+    if memchr::memchr3(b'\\', b'\n', b'"', help.as_bytes()).is_none() {
+        out.extend_from_slice(help.as_bytes());
+        return;
+    }
     for byte in help.bytes() {
         match byte {
             b'\\' => out.extend_from_slice(br"\\"),
@@ -54,11 +68,6 @@ fn append_help_and_type(name: &str, help: &str, kind: Kind, dialect: Dialect, ou
             other => out.push(other),
         }
     }
-    out.extend_from_slice(b"\n# TYPE ");
-    out.extend_from_slice(name.as_bytes());
-    out.push(b' ');
-    out.extend_from_slice(kind.as_str().as_bytes());
-    out.push(b'\n');
 }
 
 /// Appends a job's samples of all families, each family to its own buffer, without HELP and TYPE.
