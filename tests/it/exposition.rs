@@ -2,5 +2,5 @@
 
 mod formats;
 mod messages;
-mod reading;
+pub mod reading;
 mod scrapers;
