@@ -10,6 +10,7 @@ pub mod health;
 pub mod jobs;
 pub mod listen;
 pub mod metrics;
+pub mod page;
 pub mod problem;
 pub mod reload;
 pub mod respond;
@@ -17,7 +18,6 @@ pub mod routes;
 pub mod sd;
 pub mod server;
 mod stall;
-pub mod status_page;
 #[cfg(test)]
 mod tests;
 
