@@ -25,6 +25,7 @@ mod faults;
 mod layers;
 mod memory;
 mod model;
+mod page;
 mod prometheus;
 mod secrets;
 mod serve;

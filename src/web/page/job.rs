@@ -64,10 +64,12 @@ fn render(html: &mut String, web: &Web, job: &JobSnapshot, now: UnixTime) {
     }
     render_counts(html, job, now);
     render_course(html, web, job);
+    html.push_str("<div class=\"columns\">");
     if let Some(observed) = job.observed.as_ref().filter(|observed| !observed.errors.is_empty()) {
         render_errors(html, observed);
     }
     render_facts(html, job, now);
+    html.push_str("</div>\n");
     render_elsewhere(html, web, job);
 }
 
@@ -85,7 +87,7 @@ fn render_counts(html: &mut String, job: &JobSnapshot, now: UnixTime) {
     };
     let done = share(progress.processed, progress.total);
     figure("Processed", "", format!("{}{done}", count(progress.processed)));
-    figure("of", "", count(progress.total));
+    figure("Total", "", count(progress.total));
     figure("Successful", "good", count(progress.successful));
     let class = if progress.failed > 0.0 { "bad" } else { "" };
     figure(

@@ -19,10 +19,11 @@ pub(super) fn name_of(job: &JobSnapshot) -> &str {
 /// why nothing can be read.
 pub(super) fn render(html: &mut String, job: &JobSnapshot, now: UnixTime, link: &str, tells_why: bool) {
     let id = escape(job.id.as_str());
+    let class = if Rank::of(job, now).needs_attention() { " class=\"attention\"" } else { "" };
     put(
         html,
         format_args!(
-            "<tr role=\"row\" data-key=\"{id}\"><th role=\"rowheader\" scope=\"row\" class=\"import\">"
+            "<tr role=\"row\"{class} data-key=\"{id}\"><th role=\"rowheader\" scope=\"row\" class=\"import\">"
         ),
     );
     let name = name_of(job);
