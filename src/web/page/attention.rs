@@ -4,7 +4,7 @@
 
 use crate::clock::UnixTime;
 use crate::job::{PollFailure, Progress, Status};
-use crate::store::JobSnapshot;
+use crate::store::{Failure, JobSnapshot};
 use crate::web::page::words::seconds_between;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -150,7 +150,7 @@ impl Overview {
     /// Looks at all imports.
     pub(super) fn of(jobs: &[Arc<JobSnapshot>], now: UnixTime) -> Self {
         let mut overview = Self::default();
-        let mut reasons: BTreeMap<&'static str, (usize, &JobSnapshot)> = BTreeMap::new();
+        let mut reasons: BTreeMap<&'static str, (usize, &Failure)> = BTreeMap::new();
         let (mut since, mut last_good, mut some_can_be_read) = (None, None, false);
         for job in jobs {
             let rank = Rank::of(job, now);
@@ -161,7 +161,12 @@ impl Overview {
             if job.tried && !job.status().is_some_and(Status::is_ended) {
                 match &job.failure {
                     Some(failure) if !failure.reason.shows_api_up() => {
-                        reasons.entry(failure.reason.as_str()).or_insert((0, job)).0 += 1;
+                        let (jobs, told) = reasons.entry(failure.reason.as_str()).or_insert((0, failure));
+                        *jobs += 1;
+                        // The shortest: others say in addition that they were not even asked.
+                        if failure.message.len() < told.message.len() {
+                            *told = failure;
+                        }
                         since =
                             Some(since.map_or(failure.since, |earlier: UnixTime| earlier.min(failure.since)));
                     }
@@ -172,8 +177,7 @@ impl Overview {
                 overview.rate += job.rate.rows_per_second().unwrap_or(0.0);
             }
         }
-        let commonest =
-            reasons.values().max_by_key(|(jobs, _)| *jobs).and_then(|(_, job)| job.failure.as_ref());
+        let commonest = reasons.values().max_by_key(|(jobs, _)| *jobs).map(|(_, failure)| *failure);
         overview.outage = commonest.zip(since).filter(|_| !some_can_be_read).map(|(failure, since)| Outage {
             reason: failure.reason,
             message: failure.message.clone(),

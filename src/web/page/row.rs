@@ -51,15 +51,7 @@ pub(super) fn render(html: &mut String, job: &JobSnapshot, now: UnixTime, link: 
     let progress = job.observed.as_ref().and_then(|observed| observed.progress);
     if let Some(progress) = &progress {
         render_bar(html, progress);
-        put(
-            html,
-            format_args!(
-                "<div class=\"counts\"><b>{} %</b> <span>{} of {}</span></div>",
-                percent(progress.processed, progress.total),
-                count(progress.processed),
-                count(progress.total)
-            ),
-        );
+        render_share(html, progress);
     }
     html.push_str("</td><td role=\"cell\" class=\"number\" data-label=\"Failed\">");
     if let (Some(progress), Some(observed)) = (&progress, &job.observed) {
@@ -110,6 +102,20 @@ pub(super) fn render_bar(html: &mut String, progress: &Progress) {
     );
 }
 
+/// How much of it is done.
+fn render_share(html: &mut String, progress: &Progress) {
+    let Progress { total, processed, .. } = *progress;
+    if total == 0.0 && processed == 0.0 {
+        html.push_str("<div class=\"counts\"><span>rows not counted yet</span></div>");
+        return;
+    }
+    let (share, processed, total) = (percent(processed, total), count(processed), count(total));
+    put(
+        html,
+        format_args!("<div class=\"counts\"><b>{share} %</b> <span>{processed} of {total}</span></div>"),
+    );
+}
+
 /// The number of failed rows, and on demand the errors by code.
 fn render_failed(html: &mut String, progress: &Progress, observed: &Observed) {
     if observed.errors.is_empty() {
@@ -153,16 +159,17 @@ fn render_age(html: &mut String, job: &JobSnapshot, now: UnixTime, tells_why: bo
     }
 }
 
-/// Rows a second, while it runs.
+/// Rows a second, while it runs and can be read.
 pub(super) fn speed(job: &JobSnapshot) -> Option<f64> {
-    (job.status() == Some(Status::Processing)).then(|| job.rate.rows_per_second())?
+    let runs = job.status() == Some(Status::Processing) && job.failure.is_none();
+    job.rate.rows_per_second().filter(|_| runs)
 }
 
 /// The time left at the present rate, in seconds; nothing where that means nothing: it does not run, can't be read or
 /// stands still.
 #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, as meant")]
 pub(super) fn seconds_left(job: &JobSnapshot, now: UnixTime) -> Option<i64> {
-    let observed = job.observed.as_ref().filter(|_| job.failure.is_none())?;
+    let observed = job.observed.as_ref()?;
     let (speed, progress) = (speed(job)?, observed.progress?);
     let is_moving = seconds_between(observed.last_change, now) < STALLED_AFTER && speed > 0.0;
     let left = progress.total - progress.processed;
