@@ -124,6 +124,7 @@ impl Exporter {
             readiness: jobs.poller.readiness(),
             reload: reload.clone(),
             admin,
+            probe: jobs.poller.probes(),
             connections: own.web_connections.clone(),
             clock: Arc::clone(&clock),
         });

@@ -110,6 +110,18 @@ impl JobSnapshot {
         }
     }
 
+    /// A job that is not in the set, and not polled yet: no labels, named by nobody.
+    #[must_use]
+    pub fn stranger(id: JobId) -> Self {
+        Self::unpolled(id, Labels::default(), Arc::new([]))
+    }
+
+    /// The state after a poll that ended at `now`, outside the store: nothing is counted.
+    #[must_use]
+    pub fn following(&self, outcome: Outcome, now: UnixTime) -> Self {
+        self.after(outcome, now).0
+    }
+
     /// Its status; nothing before the first good poll.
     #[must_use]
     pub fn status(&self) -> Option<Status> {

@@ -3,7 +3,7 @@
 use crate::job::JobId;
 use crate::web::problem::problem;
 use crate::web::respond::{self, Response};
-use crate::web::{Web, admin, health, jobs, metrics, page, reload, sd};
+use crate::web::{Web, admin, health, jobs, metrics, page, probe, reload, sd};
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -32,6 +32,8 @@ pub enum Endpoint {
     Job,
     /// The ids as targets for Prometheus.
     Targets,
+    /// Poll one job now.
+    Probe,
     /// Load the configuration anew.
     Reload,
 }
@@ -100,6 +102,13 @@ pub fn table(telemetry_path: &str) -> Vec<Route> {
             "the job ids as targets of Prometheus's `http_sd`, with `__meta_grid_bulk_*` labels",
         ),
         (
+            "/probe",
+            read,
+            Endpoint::Probe,
+            "polls the job that `target=` names now and answers with its series alone; `debug=true` tells the whole \
+             course; needs `--web.enable-probe`",
+        ),
+        (
             "/-/reload",
             "POST, PUT",
             Endpoint::Reload,
@@ -164,6 +173,10 @@ async fn find_and_answer(web: &Web, request: Request<Incoming>) -> Response {
             Err(fault) => problem(StatusCode::BAD_REQUEST, &fault),
         },
         Endpoint::Targets => sd::answer(web, request.headers()),
+        Endpoint::Probe => {
+            let query = request.uri().query().unwrap_or_default().to_owned();
+            probe::answer(web, &query, request.headers()).await
+        }
         Endpoint::Reload => reload::answer(web).await,
     }
 }

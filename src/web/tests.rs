@@ -45,6 +45,7 @@ impl Server {
             max_requests: 40,
             enable_lifecycle: false,
             enable_admin_api: false,
+            enable_probe: false,
         };
         change(&mut options);
         let (ready, readiness) = watch::channel(false);
@@ -57,6 +58,7 @@ impl Server {
             readiness,
             reload,
             admin: mpsc::channel(1).0,
+            probe: crate::poller::ProbeHandle::of_nobody(),
             connections: own.web_connections.clone(),
             clock,
         });

@@ -26,6 +26,7 @@ mod layers;
 mod memory;
 mod model;
 mod page;
+mod probe;
 mod prometheus;
 mod secrets;
 mod serve;
