@@ -55,6 +55,7 @@ impl<R: ReadJob> Poller<R> {
             self.count_waiting(matches!(step, Step::HeldBack), now);
             match step {
                 Step::Ask => {
+                    self.probes.was_last = false;
                     if let Some(id) = self.schedule.take_due(now) {
                         self.breaker.asking(now);
                         self.request(id, 0, now);
@@ -71,6 +72,7 @@ impl<R: ReadJob> Poller<R> {
                 Step::Retry => self.retry(now),
                 Step::MakeRoom(id) => self.give_up(&id, now),
                 Step::Fail(reason, message) => {
+                    self.probes.was_last = false;
                     if let Some(id) = self.schedule.take_due(now) {
                         self.settle_unasked(&id, reason, message, now);
                     }
@@ -85,8 +87,9 @@ impl<R: ReadJob> Poller<R> {
         if retry_is_due && self.breaker.is_open() {
             return Step::Retry;
         }
-        let is_probed = self.probes.is_due();
         let job_is_due = self.schedule.next_due().is_some_and(|due| due <= now);
+        // In turn with what is due anyway: however many probe, the set is polled on.
+        let is_probed = self.probes.is_due() && !(self.probes.was_last && job_is_due);
         if !retry_is_due && !job_is_due && !is_probed {
             return Step::Rest;
         }

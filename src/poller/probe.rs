@@ -1,11 +1,12 @@
 //! Polls that somebody asks for just now: `/probe` of the web, which never calls the API itself.
 //!
-//! A probe of a watched job is an ordinary poll of it that comes first: it obeys pace, concurrency and breaker, takes
+//! A probe of a watched job is an ordinary poll of it that comes first, in turn with what is due anyway: it obeys pace, concurrency and breaker, takes
 //! the place of the poll that was due next, and goes into the store as any other, so rows are counted once. Probes of
 //! one job join each other and a poll of it that is under way, and what the store has of the last [`FRESH`] seconds, or
 //! of an ended job, is told at once. A job that is not watched is asked for by the same rules, but stays outside the
 //! store and the set: nothing of it is counted but the request. Who waits is bounded, and one who went away is forgotten.
 
+mod course;
 #[cfg(test)]
 mod tests;
 
@@ -14,49 +15,18 @@ use crate::job::{JobId, PollFailure, Status};
 use crate::poller::{Asked, Poller};
 use crate::store::{JobSnapshot, Outcome};
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
+
+pub use course::Course;
 
 /// Who waits at most, over all jobs.
 pub const MOST: usize = 256;
 
 /// What was read within this time is told again without a poll.
 pub const FRESH: Duration = Duration::from_secs(5);
-
-/// Lines of one course at most.
-const MOST_LINES: usize = 100;
-
-/// What happens in the course of a probe, for whoever wants to know.
-#[derive(Clone, Debug)]
-pub struct Course {
-    began: Instant,
-    lines: Arc<Mutex<Vec<String>>>,
-}
-
-impl Course {
-    /// A course that begins now.
-    #[must_use]
-    #[expect(clippy::new_without_default, reason = "it begins at a moment")]
-    pub fn new() -> Self {
-        Self { began: Instant::now(), lines: Arc::default() }
-    }
-
-    /// Notes what happens now.
-    pub fn tell(&self, what: &str) {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() < MOST_LINES {
-            lines.push(format!("{:.3} s  {what}", self.began.elapsed().as_secs_f64()));
-        }
-    }
-
-    /// What happened so far.
-    #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
 
 /// Why a probe has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -125,13 +95,20 @@ pub(super) struct Probes {
     queue: VecDeque<JobId>,
     /// Jobs that are not watched and asked for.
     strangers: HashSet<JobId>,
+    /// Whether the last job that was asked for was probed.
+    pub(super) was_last: bool,
 }
 
 impl Probes {
     pub(super) fn new() -> (Self, ProbeHandle) {
         let (sender, requests) = mpsc::channel(64);
-        let probes =
-            Self { requests, waiting: HashMap::new(), queue: VecDeque::new(), strangers: HashSet::new() };
+        let probes = Self {
+            requests,
+            waiting: HashMap::new(),
+            queue: VecDeque::new(),
+            strangers: HashSet::new(),
+            was_last: false,
+        };
         (probes, ProbeHandle(sender))
     }
 
@@ -243,6 +220,7 @@ impl<R: ReadJob> Poller<R> {
 
     /// Asks for the job that is probed next. `is_trial`: it is the one that shows whether the API is back.
     pub(super) fn begin_probe(&mut self, is_trial: bool, now: Instant) {
+        self.probes.was_last = true;
         let Some(id) = self.probes.queue.pop_front() else { return };
         if self.schedule.has(&id) {
             if self.schedule.take(&id).is_none() {
@@ -262,6 +240,7 @@ impl<R: ReadJob> Poller<R> {
 
     /// The job that is probed next is unread for this reason, without a question.
     pub(super) fn fail_probe(&mut self, reason: PollFailure, message: String, now: Instant) {
+        self.probes.was_last = true;
         let Some(id) = self.probes.queue.pop_front() else { return };
         self.probes.tell(&id, || format!("not asked: {message}"));
         if self.schedule.take(&id).is_some() {

@@ -17,7 +17,7 @@ pub(super) const INTERVAL: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Fake {
     start: Instant,
-    asked: Mutex<Vec<(JobId, Duration)>>,
+    pub(super) asked: Mutex<Vec<(JobId, Duration)>>,
     pub(super) under_way: Mutex<HashSet<JobId>>,
     pub(super) most_under_way: Mutex<usize>,
     pub(super) latency: Mutex<Duration>,

@@ -31,7 +31,7 @@ use crate::web::admin::AdminRequest;
 use crate::web::reload::ReloadRequest;
 use prometheus::IntGauge;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 
 /// What the endpoints read and whom they ask.
 pub struct Web {
@@ -49,6 +49,8 @@ pub struct Web {
     pub admin: mpsc::Sender<AdminRequest>,
     /// Asks the poller for a poll now.
     pub probe: ProbeHandle,
+    /// Held by whoever makes a page: one at a time.
+    pub pages: Mutex<()>,
     /// Open connections.
     pub connections: IntGauge,
     /// For the ages on the page.

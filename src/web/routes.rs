@@ -157,7 +157,8 @@ async fn find_and_answer(web: &Web, request: Request<Incoming>) -> Response {
     match route.endpoint {
         Endpoint::Metrics => metrics::answer(web, request.headers()),
         Endpoint::StatusPage => {
-            page::list::answer(web, request.uri().query().unwrap_or_default(), request.headers())
+            let query = request.uri().query().unwrap_or_default().to_owned();
+            page::list::answer(web, &query, request.headers()).await
         }
         Endpoint::JobPage => match job_of(route, below) {
             Ok(id) => page::job::answer(web, &id, request.headers()),

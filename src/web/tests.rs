@@ -58,6 +58,7 @@ impl Server {
             readiness,
             reload,
             admin: mpsc::channel(1).0,
+            pages: tokio::sync::Mutex::default(),
             probe: crate::poller::ProbeHandle::of_nobody(),
             connections: own.web_connections.clone(),
             clock,

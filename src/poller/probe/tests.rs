@@ -106,6 +106,23 @@ async fn probes_keep_the_pace_and_the_concurrency() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_probes_do_not_keep_the_set_from_being_polled() {
+    let names: Vec<String> = (0..40).map(|number| format!("Job:{number}")).collect();
+    let bench = Bench::start(&names.iter().map(String::as_str).collect::<Vec<_>>(), 16, 1.0).await;
+    let mut probes = JoinSet::new();
+    for number in 0..40 {
+        let handle = bench.handle.probes();
+        probes.spawn(async move { handle.probe(id(&format!("Job:stranger{number}")), LONG, None).await });
+    }
+    sleep(Duration::from_secs(30)).await;
+    let asked = |strangers: bool| {
+        let asked = bench.fake.asked.lock().unwrap();
+        asked.iter().filter(|(id, _)| id.as_str().contains("stranger") == strangers).count()
+    };
+    assert!(asked(true) >= 13 && asked(false) >= 13, "{} and {}", asked(true), asked(false));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_probe_that_is_not_answered_in_time_leaves_the_poll_alone() {
     let bench = bench(16, 50.0).await;
     bench.fake.script("Job:a", Script::Slow(Duration::from_secs(8)));

@@ -4,11 +4,11 @@ use crate::clock::UnixTime;
 use crate::job::Status;
 use crate::store::{JobSnapshot, Summary};
 use crate::web::Web;
-use crate::web::page::attention::{Outage, Overview, Rank};
+use crate::web::page::attention::{Overview, Rank};
 use crate::web::page::query::{Sort, View};
 use crate::web::page::row::{self, name_of, seconds_left, speed};
-use crate::web::page::words::{age, clock, escape, lasting, rate, whole};
-use crate::web::page::{DOCS, Frame, framed, not_modified, put, tag};
+use crate::web::page::words::{escape, rate, whole};
+use crate::web::page::{Frame, framed, not_modified, notice, put, tag};
 use crate::web::respond::{self, Response};
 use http::{HeaderMap, StatusCode};
 use std::cmp::{Ordering, Reverse};
@@ -26,8 +26,7 @@ const COLUMNS: [(&str, &str, Sort); 7] = [
 ];
 
 /// Answers with the page that the query asks for.
-#[must_use]
-pub fn answer(web: &Web, query: &str, request: &HeaderMap) -> Response {
+pub async fn answer(web: &Web, query: &str, request: &HeaderMap) -> Response {
     let view = match View::parse(query) {
         Ok(view) => view,
         Err(fault) => {
@@ -41,6 +40,7 @@ pub fn answer(web: &Web, query: &str, request: &HeaderMap) -> Response {
     if let Some(response) = not_modified(request, &tag) {
         return response;
     }
+    let _turn = web.pages.lock().await;
     let (jobs, summary) = web.store.jobs();
     let overview = Overview::of(&jobs, now);
     let title = match overview.attention {
@@ -62,12 +62,12 @@ fn render(
     let mut html = String::with_capacity(4096 + view.rows().min(jobs.len()) * 1200);
     if jobs.is_empty() {
         html.push_str("<h1 class=\"hidden\">Imports</h1>\n");
-        render_empty(&mut html, web);
+        notice::render_empty(&mut html, web);
         return html;
     }
     html.push_str("<h1 class=\"hidden\">Imports</h1>\n");
     if let Some(outage) = &overview.outage {
-        render_outage(&mut html, outage, now);
+        notice::render_outage(&mut html, outage, now);
     } else if overview.untried == jobs.len() {
         html.push_str("<p class=\"banner\">The first polls are under way.</p>\n");
     }
@@ -83,69 +83,6 @@ fn render(
     order(&mut shown, view, now);
     render_table(&mut html, web, &shown, view, overview.outage.is_none(), now);
     html
-}
-
-/// No imports yet: how to add one.
-fn render_empty(html: &mut String, web: &Web) {
-    html.push_str(
-        "<section class=\"empty\"><h2>No imports are watched yet</h2>\n<p>Name one by its id, in one of these ways. It \
-         appears here at once.</p>\n<dl><dt>In the configuration file</dt><dd><pre tabindex=\"0\">jobs:\n  - id: \
-         Job:019542f5-b3e7-1d02-0000-000000000006\n    labels: { name: eu-launch, team: onboarding }</pre></dd>\n\
-         <dt>On the command line, or in the environment</dt><dd><pre tabindex=\"0\">--job=Job:019542f5-…\nGRID_JOBS=Job:019542f5-…,Job:0195430a-…\
-         </pre></dd>\n<dt>By lists that change while it runs</dt><dd><code>job_files</code> (files, as Prometheus’s \
-         <code>file_sd</code>) and <code>job_http</code> (a URL, as <code>http_sd</code>)</dd>\n",
-    );
-    let path = escape(&web.link("/api/v1/jobs/Job:019542f5-…"));
-    let flag =
-        if web.options.enable_admin_api { "" } else { ", once <code>--web.enable-admin-api</code> is given" };
-    put(
-        html,
-        format_args!(
-            "<dt>From a script{flag}</dt><dd><pre tabindex=\"0\">curl -X PUT http://…{path}</pre></dd></dl>\n\
-             <p>All keys are in the <a href=\"{DOCS}/blob/main/docs/configuration.md\" rel=\"noreferrer\">documentation</a>.</p>\
-             </section>\n"
-        ),
-    );
-}
-
-/// The API as a whole can't be read: why, since when, and what is stale.
-fn render_outage(html: &mut String, outage: &Outage, now: UnixTime) {
-    let title = if outage.is_refusal() {
-        "The Grid API refuses our credentials"
-    } else {
-        "The Grid API can’t be read"
-    };
-    put(
-        html,
-        format_args!(
-            "<section class=\"banner bad\" aria-label=\"Trouble\"><h2>{title}</h2><p>For {}: {}, <bdi>{}</bdi>.</p>",
-            lasting(outage.since, now),
-            outage.reason.as_str(),
-            escape(outage.message.trim_end_matches('.')),
-        ),
-    );
-    match outage.last_good {
-        Some(time) => put(
-            html,
-            format_args!(
-                "<p>What is shown of imports that have not ended is as of {}, {}; the rest is final.</p>",
-                clock(time),
-                age(time, now)
-            ),
-        ),
-        None => html.push_str("<p>Nothing was read since the start.</p>"),
-    }
-    if outage.is_refusal() {
-        put(
-            html,
-            format_args!(
-                "<p>Check <code>grid.client_id</code> and the secret (<code>grid.client_secret_file</code> or \
-                 <code>GRID_CLIENT_SECRET</code>). A secret file is read again when it changes; polls go on by themselves. \
-                 <a href=\"{DOCS}/blob/main/docs/runbooks/GridBulkCredentialsRefused.md\" rel=\"noreferrer\">What to do</a></p>"
-            ),
-        );
-    }
-    html.push_str("</section>\n");
 }
 
 /// The numbers above the table.

@@ -4,16 +4,19 @@
 //! same page every two seconds with the tag of the one that it has, and changes only what is different, so there is
 //! one renderer and nothing flickers. The tag is the store's version: as long as nothing changed, the answer is 304
 //! and nothing is rendered, sorted or compressed. All imports are sorted and filtered here and a page of them is sent,
-//! so a browser never holds 100,000 rows.
+//! so a browser never holds 100,000 rows. Pages are made one at a time: many that want one leave the other threads to
+//! scrapes.
 //!
-//! `list` and `job` are the two pages, `row` an import's row, `attention` says what stands first, `query` what is
-//! asked for, `chart` draws, `words` escapes and writes numbers. All texts from elsewhere are escaped. Style and
-//! script are files of their own, since the content security policy permits nothing inline.
+//! `list` and `job` are the two pages, `notice` what stands above or instead of imports, `row` an import's row,
+//! `attention` says what stands first, `query` what is asked for, `chart` draws, `words` escapes and writes numbers. All
+//! texts from elsewhere are escaped. Style and script are files of their own, since the content security policy permits
+//! nothing inline.
 
 mod attention;
 mod chart;
 pub mod job;
 pub mod list;
+mod notice;
 mod query;
 mod row;
 #[cfg(test)]

@@ -183,6 +183,25 @@ mod tests {
         assert_eq!(View::parse("sort=-failed").unwrap().sorted_by(Sort::Failed), "?sort=failed");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_taken_survives_its_links(text: String, label: String, offset in 0_usize..1000) {
+            let mut form = form_urlencoded::Serializer::new(String::new());
+            form.append_pair("q", &text).append_pair("label", &format!("team:{label}"));
+            let view = View::parse(&form.finish()).unwrap();
+            let link = view.at_row(offset).replace("&amp;", "&");
+            let mut again = View::parse(&link[1..]).unwrap();
+            proptest::prop_assert_eq!(again.filter.offset, offset);
+            again.filter.offset = 0;
+            proptest::prop_assert_eq!(again, view);
+        }
+
+        #[test]
+        fn no_query_makes_it_stumble(query: String) {
+            let _either = View::parse(&query);
+        }
+    }
+
     #[test]
     fn slips_are_told_and_sizes_bounded() {
         for (query, part) in [

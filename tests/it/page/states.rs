@@ -25,14 +25,25 @@ async fn look_at(browser: &Browser, state: &str) {
 async fn no_imports_yet_tells_how_to_add_one() {
     let exporter = Start::with_config(&config("http://127.0.0.1:9", "[]"))
         .argument("--web.enable-admin-api")
+        .argument("--web.route-prefix=/grid")
         .start()
         .await;
     let browser = Browser::start().await;
-    browser.open(&format!("http://{}/", exporter.address())).await;
+    browser.open(&format!("http://{}/grid/", exporter.address())).await;
     browser
         .wait_until("document.querySelector('.empty h2').textContent === 'No imports are watched yet'")
         .await;
     browser.wait_until("document.body.innerText.includes('--job=')").await;
+    // Script and style are found below the prefix.
+    browser.wait_until("document.getElementById('live').textContent === 'Kept up to date.'").await;
+    browser.wait_until("getComputedStyle(document.querySelector('.top')).display === 'flex'").await;
+    let added = exporter.request("PUT", "/grid/api/v1/jobs/Job:new", &[]).await;
+    assert_eq!(added.status, 201);
+    browser
+        .wait_until("document.querySelector('tbody th > a')?.getAttribute('href') === '/grid/jobs/Job%3Anew'")
+        .await;
+    exporter.request("DELETE", "/grid/api/v1/jobs/Job:new", &[]).await;
+    browser.wait_until("document.querySelector('.empty h2')").await;
     look_at(&browser, "none").await;
     assert_clean(&browser.record().await, &exporter);
     browser.quit().await;
