@@ -185,6 +185,7 @@ impl<R: ReadJob> Poller<R> {
         tell(if known.is_some() { "the job is watched" } else { "the job is not watched" });
         if let Some(job) = known.filter(|job| self.is_answer(job)) {
             tell("no poll: what is known is young enough, or final");
+            tell(&ended(&job));
             let _gone = answer.send(Ok(job));
             return;
         }
