@@ -54,8 +54,8 @@ pub(super) fn render(html: &mut String, job: &JobSnapshot, now: UnixTime, link: 
         render_share(html, progress);
     }
     html.push_str("</td><td role=\"cell\" class=\"number\" data-label=\"Failed\">");
-    if let (Some(progress), Some(observed)) = (&progress, &job.observed) {
-        render_failed(html, progress, observed);
+    if let Some(observed) = &job.observed {
+        render_failed(html, observed);
     }
     let speed = speed(job).map_or_else(|| "–".to_owned(), rate);
     put(html, format_args!("</td><td role=\"cell\" class=\"number\" data-label=\"Rows/s\">{speed}</td>"));
@@ -117,12 +117,13 @@ fn render_share(html: &mut String, progress: &Progress) {
 }
 
 /// The number of failed rows, and on demand the errors by code.
-fn render_failed(html: &mut String, progress: &Progress, observed: &Observed) {
+fn render_failed(html: &mut String, observed: &Observed) {
+    let failed = observed.progress.map_or_else(|| "–".to_owned(), |progress| count(progress.failed));
     if observed.errors.is_empty() {
-        put(html, format_args!("{}", count(progress.failed)));
+        html.push_str(&failed);
         return;
     }
-    put(html, format_args!("<details><summary>{}</summary>", count(progress.failed)));
+    put(html, format_args!("<details><summary>{failed}</summary>"));
     render_codes(html, observed);
     html.push_str("</details>");
 }
