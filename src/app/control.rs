@@ -12,8 +12,9 @@ use crate::config::GridConfig;
 use crate::config::reload::ConfigFingerprint;
 use crate::grid::ReadJob;
 use crate::grid::client::GridClient;
+use crate::storage::NotKept;
 use crate::telemetry::own::OwnMetrics;
-use crate::web::admin::AdminRequest;
+use crate::web::admin::{AdminRequest, NotDone};
 use crate::web::reload::ReloadRequest;
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,6 +80,8 @@ impl Control {
                 1.. = self.admin.recv_many(&mut asked, TOGETHER) => answer(&mut self.jobs, &mut asked).await,
                 _ = expire.tick() => {
                     if self.jobs.expire(self.clock.now(), self.retention).await {
+                        // Nobody waits for it: it is logged by the storage, and written later.
+                        let _told = self.jobs.keep().await;
                         self.jobs.show().await;
                     }
                 }
@@ -87,30 +90,41 @@ impl Control {
     }
 }
 
-/// Does what the admin API asks, and answers once `/metrics` shows it.
+/// An answer that is ready but for whether all is on disk.
+type Later = Box<dyn FnOnce(&Result<(), NotKept>) + Send>;
+
+/// Does what the admin API asks, and answers once it is on disk, where anything is kept, and `/metrics` shows it.
 pub(super) async fn answer<R: ReadJob>(jobs: &mut WatchedJobs<R>, asked: &mut Vec<AdminRequest>) {
-    let mut answers: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
+    let mut answers: Vec<Later> = Vec::new();
     for request in asked.drain(..) {
         match request {
             AdminRequest::Put { id, labels, done } => {
                 let result = jobs.put(id, labels).await;
-                answers.push(later(done, result));
+                answers.push(later(done, result.map_err(NotDone::Refused)));
             }
             AdminRequest::Delete { id, done } => {
                 let result = jobs.delete(&id).await;
-                answers.push(later(done, result));
+                answers.push(later(done, result.map_err(NotDone::Refused)));
             }
         }
     }
+    let kept = jobs.keep().await;
     jobs.show().await;
     for answer in answers {
-        answer();
+        answer(&kept);
     }
 }
 
-/// Sends an answer when it is called. Whoever asked may have gone.
-fn later<T: Send + 'static>(done: oneshot::Sender<T>, result: T) -> Box<dyn FnOnce() + Send> {
-    Box::new(move || {
+/// Sends an answer when it is called with whether all is on disk. Whoever asked may have gone.
+fn later<T: Send + 'static, E: Send + 'static>(
+    done: oneshot::Sender<Result<T, NotDone<E>>>,
+    result: Result<T, NotDone<E>>,
+) -> Later {
+    Box::new(move |kept| {
+        let result = match (result, kept) {
+            (Ok(_), Err(why)) => Err(NotDone::NotKept(why.to_string())),
+            (result, _) => result,
+        };
         let _unheard = done.send(result);
     })
 }

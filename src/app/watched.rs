@@ -7,13 +7,14 @@
 #[cfg(test)]
 mod tests;
 
-use crate::catalog::{Catalog, CatalogChange, LimitReached, ListUpdate, NotNamed, SourceId};
+use crate::catalog::{Catalog, CatalogChange, LimitReached, ListUpdate, NamedJob, NotNamed, SourceId};
 use crate::clock::UnixTime;
 use crate::config::{JobSource, JobSpec};
 use crate::exposition::Exposition;
 use crate::grid::ReadJob;
 use crate::job::{JobId, Labels};
 use crate::poller::{Handle, Poller};
+use crate::storage::{Claim, ClaimChange, NotKept, Storage};
 use crate::store::Store;
 use crate::telemetry::own::DiscoveryMetrics;
 use std::collections::HashSet;
@@ -34,6 +35,10 @@ pub(super) struct WatchedJobs<R> {
     /// Sources configured at the start that have not told a list yet: their jobs were watched before, too, and the
     /// rows that they show first were counted then.
     pub(super) unheard: HashSet<SourceId>,
+    /// Where anything is kept over restarts.
+    pub(super) storage: Option<Storage>,
+    /// Who names jobs, as far as that is to be kept and was not handed on by [`Self::keep`] yet.
+    pub(super) unsaved: Vec<ClaimChange>,
 }
 
 impl<R: ReadJob> WatchedJobs<R> {
@@ -44,6 +49,34 @@ impl<R: ReadJob> WatchedJobs<R> {
         let change = self.catalog.replace(update.source, jobs);
         self.report(&change);
         poller.begin_with(change);
+    }
+
+    /// Takes in who named jobs before the process began, before the poller runs.
+    pub(super) fn restore(&mut self, claims: Vec<Claim>, poller: &mut Poller<R>) {
+        let named = claims.into_iter().filter(|claim| claim.source == JobSource::Admin);
+        let named = named.map(|claim| NamedJob { id: claim.id, labels: claim.labels }).collect();
+        let change = self.catalog.restore(named);
+        self.report(&change);
+        poller.begin_with(change);
+    }
+
+    /// Once each source told its list: lets go of what was kept of jobs that none of them names.
+    pub(super) fn forget_unnamed(&self) {
+        if self.unheard.is_empty() {
+            let jobs = self.store.forget_unnamed();
+            if jobs > 0 {
+                info!(jobs, "{jobs} jobs that were watched before are no longer named");
+            }
+        }
+    }
+
+    /// Returns once all that was changed is on disk, where anything is kept.
+    pub(super) async fn keep(&mut self) -> Result<(), NotKept> {
+        let claims = std::mem::take(&mut self.unsaved);
+        match &self.storage {
+            Some(storage) => storage.keep(claims, Vec::new()).await,
+            None => Ok(()),
+        }
     }
 
     /// Takes the configured jobs; tells how many jobs joined and left.
@@ -70,10 +103,14 @@ impl<R: ReadJob> WatchedJobs<R> {
             );
         }
         self.announce(change).await;
+        if known_before {
+            self.forget_unnamed();
+        }
     }
 
     /// The admin API names a job; true if it is new. Not on `/metrics` before [`Self::show`].
     pub(super) async fn put(&mut self, id: JobId, labels: Labels) -> Result<bool, LimitReached> {
+        let claim = Claim { id: id.clone(), source: JobSource::Admin, labels: labels.clone() };
         let (change, is_new) = self.catalog.put(&id, labels).inspect_err(|reached| {
             self.metrics.count_rejected(metric_source(JobSource::Admin), 1);
             let limit = reached.limit;
@@ -83,6 +120,7 @@ impl<R: ReadJob> WatchedJobs<R> {
             info!(job_id = %id, "job {id} is watched: the admin API names it");
         }
         self.announce(change).await;
+        self.note(ClaimChange::Named(claim));
         Ok(is_new)
     }
 
@@ -93,6 +131,7 @@ impl<R: ReadJob> WatchedJobs<R> {
             info!(job_id = %id, "job {id} is no longer watched: it was deleted by the admin API");
         }
         self.announce(change).await;
+        self.note(ClaimChange::Withdrawn { id: id.clone(), source: JobSource::Admin });
         Ok(())
     }
 
@@ -107,10 +146,17 @@ impl<R: ReadJob> WatchedJobs<R> {
             if let Ok(change) = self.catalog.delete(&id) {
                 info!(job_id = %id, "job {id} is no longer watched: it was over for the configured retention");
                 self.announce(change).await;
+                self.note(ClaimChange::Withdrawn { id, source: JobSource::Admin });
                 any = true;
             }
         }
         any
+    }
+
+    fn note(&mut self, change: ClaimChange) {
+        if self.storage.is_some() {
+            self.unsaved.push(change);
+        }
     }
 
     /// Makes `/metrics` show the set as it is now.

@@ -149,6 +149,20 @@ impl Catalog {
         Ok(change)
     }
 
+    /// Names jobs as the admin API did before the process began. They were watched then, so that the limit does not
+    /// refuse them now.
+    #[must_use]
+    pub fn restore(&mut self, jobs: Vec<NamedJob>) -> CatalogChange {
+        let mut change = CatalogChange { known_before: true, ..CatalogChange::default() };
+        let limit = std::mem::replace(&mut self.limit, usize::MAX);
+        for job in jobs {
+            let claim = Claim { source: ADMIN, labels: Some(job.labels) };
+            self.claim(&job.id, |source| source == ADMIN, vec![claim], &mut change);
+        }
+        self.limit = limit;
+        change
+    }
+
     /// True if the admin API names the job and nobody else does.
     #[must_use]
     pub fn is_only_admin(&self, id: &JobId) -> bool {

@@ -108,6 +108,15 @@ impl ErrorTally {
         self.entries.len() - 1
     }
 
+    /// A tally that was kept: codes and numbers in their order. What can't be a code is left out.
+    #[must_use]
+    pub fn from_kept<'a>(kept: impl Iterator<Item = (&'a str, u64)>, limit: usize) -> Self {
+        Self {
+            entries: kept.filter_map(|(code, number)| Some((ErrorCode::new(code)?, number))).collect(),
+            limit,
+        }
+    }
+
     /// Codes and numbers, in the order in which the codes were first seen.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.entries.iter().map(|(code, number)| (code.as_str(), *number))

@@ -28,7 +28,7 @@ use crate::catalog::CatalogChange;
 use crate::clock::SharedClock;
 use crate::config::{JobSpec, PollConfig};
 use crate::grid::{Answer, ReadJob, Validators};
-use crate::job::JobId;
+use crate::job::{JobId, Status};
 use crate::poller::breaker::Breaker;
 use crate::poller::pacing::Pacer;
 use crate::poller::retry::Retries;
@@ -302,11 +302,16 @@ impl<R: ReadJob> Poller<R> {
         let is_known = change.known_before || !self.has_first_set;
         let count_from = if is_known { CountFrom::FirstReading } else { CountFrom::Zero };
         self.has_first_set = true;
-        if !change.joined.is_empty() {
-            self.schedule.join(change.joined.iter().map(|job| job.id.clone()), now);
-        }
+        let joined: Vec<JobId> = change.joined.iter().map(|job| job.id.clone()).collect();
         let named = change.joined.into_iter().chain(change.relabelled);
         store.join(named.map(new_job).collect(), count_from);
+        // A job that was kept over a restart may have ended already.
+        let has_ended = |id: &JobId| store.job(id).and_then(|job| job.status()).is_some_and(Status::is_ended);
+        let (ended, open): (Vec<_>, Vec<_>) = joined.into_iter().partition(has_ended);
+        self.schedule.join_ended(ended, now);
+        if !open.is_empty() {
+            self.schedule.join(open.into_iter(), now);
+        }
     }
 
     /// Ends the poll of a job that leaves. Should the job come back at once, the old answer would be taken for the

@@ -97,6 +97,15 @@ impl Schedule {
         }
     }
 
+    /// Jobs join that ended before: they are never polled.
+    pub(super) fn join_ended(&mut self, ids: Vec<JobId>, now: Instant) {
+        for id in ids {
+            let trouble = Trouble::default();
+            self.entries
+                .insert(id, Entry { place: 0.0, due: now, state: State::Ended, tried: true, trouble });
+        }
+    }
+
     /// All jobs that wait, those that were never polled first.
     pub(super) fn waiting(&self) -> Vec<JobId> {
         let waits = |entry: &Entry| matches!(entry.state, State::Waiting(_));

@@ -6,9 +6,10 @@
 //! half of one and half of another. The lock is held for a few moves of memory, never across an await.
 //!
 //! `snapshot` is one job's state and the rules by which an answer changes it, `rows` the counters over all jobs,
-//! `slots` where each job has its fixed place (its page in the exposition).
+//! `slots` where each job has its fixed place (its page in the exposition), `saving` what is kept over restarts.
 
 mod rows;
+mod saving;
 mod slots;
 mod snapshot;
 #[cfg(test)]
@@ -17,13 +18,15 @@ mod tests;
 use crate::clock::UnixTime;
 use crate::job::{ErrorTally, JobId, JobReading, LabelName, Labels, PollFailure, Status};
 use rows::RowCounters;
+use saving::Saving;
 use slots::Slots;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-pub use rows::RowTotals;
+pub use rows::{Departed, Mark, RowTotals, Seen, Start};
+pub use saving::{Kept, KeptJob, KeptState, Unsaved};
 pub use slots::PAGE_JOBS;
 pub use snapshot::{Applied, Failure, JobSnapshot, Observed};
 
@@ -72,7 +75,7 @@ pub struct Summary {
     pub by_status: [usize; 5],
     /// Jobs never read well.
     pub unpolled: usize,
-    /// Rows processed over all jobs.
+    /// Rows processed over all jobs; where anything is kept, as far as that is on disk.
     pub rows: RowTotals,
 }
 
@@ -107,6 +110,8 @@ pub struct Store {
 struct Shared {
     state: Mutex<State>,
     changed: Notify,
+    /// Something is to be written, where anything is.
+    unsaved: Notify,
     /// When the process began: a job that ended before adds nothing to the row counters.
     began: UnixTime,
 }
@@ -125,24 +130,29 @@ struct State {
     sources: Vec<Arc<[&'static str]>>,
     /// Pages that the exposition has not taken yet.
     dirty: BTreeSet<usize>,
+    /// The sums changed, though perhaps no page.
+    summary_changed: bool,
+    /// What is kept over restarts; nothing if nothing is.
+    saving: Option<Box<Saving>>,
 }
 
 impl Store {
     /// An empty store of a process that began at `began`.
     #[must_use]
     pub fn new(began: UnixTime) -> Self {
-        Self { shared: Arc::new(Shared { state: Mutex::default(), changed: Notify::new(), began }) }
+        let shared =
+            Shared { state: Mutex::default(), changed: Notify::new(), unsaved: Notify::new(), began };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Adds jobs; those that are there already keep their state and take labels and sources anew.
     pub fn join(&self, jobs: Vec<NewJob>, count_from: CountFrom) {
         let mut state = self.lock();
         for job in jobs {
-            state.join(job, count_from);
+            state.join(job, count_from, self.shared.began);
         }
         state.refresh_label_names();
-        drop(state);
-        self.shared.changed.notify_one();
+        self.tell(state);
     }
 
     /// Removes jobs with all their series; ids that are not there are left alone.
@@ -152,15 +162,15 @@ impl Store {
             state.leave(id);
         }
         state.refresh_label_names();
-        drop(state);
-        self.shared.changed.notify_one();
+        self.tell(state);
     }
 
     /// Takes in what came of a poll that ended at `now`. Nothing if the job has left meanwhile.
     #[expect(clippy::must_use_candidate, reason = "what changed is for the log; the state is kept anyway")]
     pub fn apply(&self, id: &JobId, outcome: Outcome, now: UnixTime) -> Option<Applied> {
-        let applied = self.lock().apply(id, outcome, now, self.shared.began);
-        self.shared.changed.notify_one();
+        let mut state = self.lock();
+        let applied = state.apply(id, outcome, now);
+        self.tell(state);
         applied
     }
 
@@ -208,7 +218,7 @@ impl Store {
     pub fn take_changes(&self) -> Option<Changes> {
         let mut state = self.lock();
         let dirty = std::mem::take(&mut state.dirty);
-        if dirty.is_empty() {
+        if !std::mem::take(&mut state.summary_changed) && dirty.is_empty() {
             return None;
         }
         Some(Changes {
@@ -224,6 +234,16 @@ impl Store {
         self.shared.changed.notified().await;
     }
 
+    /// Unlocks, and tells those who wait that something changed.
+    fn tell(&self, state: MutexGuard<'_, State>) {
+        let is_kept = state.saving.is_some();
+        drop(state);
+        self.shared.changed.notify_one();
+        if is_kept {
+            self.shared.unsaved.notify_one();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic while the lock was held would have left a whole snapshot in place: it is only ever replaced.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -231,7 +251,7 @@ impl Store {
 }
 
 impl State {
-    fn join(&mut self, job: NewJob, count_from: CountFrom) {
+    fn join(&mut self, job: NewJob, count_from: CountFrom, began: UnixTime) {
         let slot = self.index.get(&job.id).copied();
         if let Some(present) = slot.and_then(|slot| self.slots.get(slot)) {
             if present.labels != job.labels || *present.sources != *job.sources {
@@ -245,11 +265,22 @@ impl State {
             return;
         }
         self.count_labels(&job.labels, true);
-        self.unpolled += 1;
         let id = job.id.clone();
         let sources = self.shared_sources(&job.sources);
-        let slot = self.slots.insert(Arc::new(JobSnapshot::unpolled(job.id, job.labels, sources)));
-        self.rows.join(slot, &id, count_from);
+        let kept = self.saving.as_mut().and_then(|saving| saving.take_unnamed(&id));
+        let snapshot = match &kept {
+            Some(kept) => JobSnapshot { labels: job.labels, sources, ..JobSnapshot::clone(&kept.job) },
+            None => JobSnapshot::unpolled(job.id, job.labels, sources),
+        };
+        *self.status_count(snapshot.status()) += 1;
+        let slot = self.slots.insert(Arc::new(snapshot));
+        match &kept {
+            Some(kept) => self.rows.place(slot, kept.mark),
+            None => self.rows.join(slot, &id, count_from, began),
+        }
+        if let Some(saving) = &mut self.saving {
+            saving.join(slot, kept.as_ref());
+        }
         self.index.insert(id, slot);
         self.dirty.insert(slot / PAGE_JOBS);
     }
@@ -266,6 +297,9 @@ impl State {
     fn leave(&mut self, id: &JobId) {
         let Some(slot) = self.index.remove(id) else { return };
         self.rows.leave(slot, id);
+        if let Some(saving) = &mut self.saving {
+            saving.leave(slot);
+        }
         self.dirty.insert(slot / PAGE_JOBS);
         if let Some(job) = self.slots.remove(slot) {
             self.count_labels(&job.labels, false);
@@ -273,16 +307,19 @@ impl State {
         }
     }
 
-    fn apply(&mut self, id: &JobId, outcome: Outcome, now: UnixTime, began: UnixTime) -> Option<Applied> {
+    fn apply(&mut self, id: &JobId, outcome: Outcome, now: UnixTime) -> Option<Applied> {
         let slot = *self.index.get(id)?;
         let before = Arc::clone(self.slots.get(slot)?);
         let (after, mut applied) = before.after(outcome, now);
         if let Some(observed) = &after.observed {
-            applied.rows_added = self.rows.count(slot, observed, began);
+            applied.rows_added = self.rows.count(slot, observed);
         }
         *self.status_count(before.status()) -= 1;
         *self.status_count(after.status()) += 1;
         self.replace(slot, after);
+        if let Some(saving) = &mut self.saving {
+            saving.changed(slot);
+        }
         Some(applied)
     }
 
@@ -326,6 +363,8 @@ impl State {
     }
 
     fn summary(&self) -> Summary {
-        Summary { by_status: self.by_status, unpolled: self.unpolled, rows: self.rows.totals() }
+        // A count that is not on disk yet could come back lower after a crash.
+        let rows = self.saving.as_ref().map_or_else(|| self.rows.totals(), |saving| saving.saved());
+        Summary { by_status: self.by_status, unpolled: self.unpolled, rows }
     }
 }

@@ -34,7 +34,7 @@ pub struct JobSnapshot {
     /// it is not there.
     pub over_since: Option<UnixTime>,
     /// Contradictions that were logged already, a bit each.
-    logged: u8,
+    pub(super) logged: u8,
 }
 
 /// What the API said of a job.

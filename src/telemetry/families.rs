@@ -148,7 +148,7 @@ pub const UP: Family = gauge(
 pub const ROWS: Family = counter(
     "grid_bulk_rows_total",
     &["result"],
-    "Rows processed over all jobs since the exporter watches them, as of each one's last good poll.",
+    "Rows processed over all jobs since the exporter watches them, as of each one's last good poll; with --storage.path up to a second behind, as only what is on disk is shown.",
 );
 /// Polls.
 pub const POLLS: Family = counter("grid_bulk_polls_total", &[], "Polls of jobs that ended, well or not.");
@@ -257,6 +257,12 @@ pub const SD_LAST_SUCCESS: Family = gauge(
 /// Open connections.
 pub const WEB_CONNECTIONS: Family =
     gauge("grid_bulk_exporter_web_connections", &[], "Connections open to the exporter's own web server.");
+/// The storage.
+pub const STORAGE_UP: Family = gauge(
+    "grid_bulk_exporter_storage_up",
+    &[],
+    "1 if what is learnt is written to --storage.path, 0 if it is kept in memory alone because that fails; only with --storage.path.",
+);
 /// The build.
 pub const BUILD_INFO: Family = gauge(
     "grid_bulk_exporter_build_info",
@@ -310,7 +316,7 @@ pub const JOB_FAMILIES: [Family; 14] = [
 pub const SUMMARY_FAMILIES: [Family; 2] = [JOBS, ROWS];
 
 /// The exporter's own families, made anew for each scrape.
-pub const OWN_FAMILIES: [Family; 30] = [
+pub const OWN_FAMILIES: [Family; 31] = [
     UP,
     POLLS,
     POLL_FAILURES,
@@ -332,6 +338,7 @@ pub const OWN_FAMILIES: [Family; 30] = [
     SD_REFRESH_FAILURES,
     SD_LAST_SUCCESS,
     WEB_CONNECTIONS,
+    STORAGE_UP,
     BUILD_INFO,
     PROCESS_CPU,
     PROCESS_OPEN_FDS,

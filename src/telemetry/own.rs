@@ -171,6 +171,20 @@ impl DiscoveryMetrics {
     }
 }
 
+/// What the storage measures.
+#[derive(Clone, Debug)]
+pub struct StorageMetrics {
+    up: GaugeVec,
+}
+
+impl StorageMetrics {
+    /// Shows whether what is learnt is written; until this is called there is no storage.
+    pub fn show(&self, is_up: bool) {
+        let none: [&str; 0] = [];
+        self.up.with_label_values(&none).set(if is_up { 1.0 } else { 0.0 });
+    }
+}
+
 /// All metrics of the exporter itself, and the registry that gathers them.
 #[derive(Clone, Debug)]
 pub struct OwnMetrics {
@@ -186,6 +200,8 @@ pub struct OwnMetrics {
     pub discovery: DiscoveryMetrics,
     /// Connections open to our web server.
     pub web_connections: IntGauge,
+    /// Of the storage.
+    pub storage: StorageMetrics,
 }
 
 /// Version, revision and compiler of this build.
@@ -259,11 +275,13 @@ impl OwnMetrics {
             discovery.rejected.with_label_values(&[source]);
         }
         let web_connections = register(&registry, IntGauge::with_opts(opts(families::WEB_CONNECTIONS))?)?;
+        let storage =
+            StorageMetrics { up: register(&registry, GaugeVec::new(opts(families::STORAGE_UP), &[])?)? };
         let build_info =
             register(&registry, GaugeVec::new(opts(families::BUILD_INFO), families::BUILD_INFO.labels)?)?;
         build_info.with_label_values(&[build::VERSION, build::REVISION, build::RUST_VERSION]).set(1.0);
         registry.register(Box::new(ProcessCollector::new()?))?;
-        Ok(Self { registry, api, poll, reload, discovery, web_connections })
+        Ok(Self { registry, api, poll, reload, discovery, web_connections, storage })
     }
 }
 
@@ -301,6 +319,7 @@ mod tests {
         let own = metrics();
         own.api.show_quota(Some(1.0), Some(1.0), Some(UnixTime::from_millis(0)));
         own.discovery.configured("file", UnixTime::from_millis(0));
+        own.storage.show(true);
         let gathered: BTreeSet<_> =
             own.registry.gather().iter().map(|family| family.name().to_owned()).collect();
         let table: BTreeSet<_> = families::OWN_FAMILIES.iter().map(|family| family.name.to_owned()).collect();

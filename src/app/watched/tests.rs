@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::app::control::{EXPIRE_EVERY, answer};
-use crate::catalog::NamedJob;
 use crate::clock::{SharedClock, TokioClock};
 use crate::config::PollConfig;
 use crate::exposition::negotiate::Encoding;
@@ -99,6 +98,8 @@ impl Fixture {
             store,
             metrics: own.discovery.clone(),
             unheard: HashSet::new(),
+            storage: None,
+            unsaved: Vec::new(),
         };
         Self { api, jobs, clock, shutdown }
     }
