@@ -13,6 +13,7 @@ use crate::config::merge::Inputs;
 use crate::config::reload::{ConfigFingerprint, Loaded, load};
 use crate::grid::client::GridClient;
 use crate::poller::Setup;
+use crate::storage::without_version;
 use std::path::Path;
 use std::sync::Arc;
 use tracing::{error, info};
@@ -71,6 +72,16 @@ impl Control {
         let loaded = tokio::task::spawn_blocking(move || source.load()).await;
         let loaded = loaded.map_err(|error| format!("the configuration could not be read: {error}"))?;
         let Loaded { config, warnings, .. } = loaded.map_err(|faults| faults.to_string())?;
+        if self.jobs.storage.is_some() {
+            let (before, now) =
+                (without_version(&self.grid.base_url), without_version(&config.grid.base_url));
+            if before != now {
+                return Err(format!(
+                    "grid.base_url is another API, {now}, and --storage.path holds what was learnt from {before}; \
+                     restart with another folder"
+                ));
+            }
+        }
         let client = new_client(&config, &self.own, &self.clock)?;
         let sources = discovery::prepare(&config)?;
         log_warnings(&warnings);

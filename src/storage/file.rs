@@ -42,7 +42,7 @@ impl Folder {
             Ok(found) if !found.is_dir() => return Err(StorageError::NotAFolder { path: path.to_owned() }),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(path).map_err(fault)?
+                fs::create_dir_all(path).map_err(fault)?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
                 return Err(StorageError::NotAFolder { path: path.to_owned() });

@@ -25,8 +25,11 @@ use tracing::{error, info};
 /// Changes are gathered for so long before they are written. With the writing itself a crash loses less than a second.
 const GATHER: Duration = Duration::from_millis(500);
 
-/// A storage that failed is tried again after this.
-const TRY_AGAIN: Duration = Duration::from_secs(30);
+/// A storage that failed is tried again after this, then after twice as long each time, ...
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
+/// ... but at least so often.
+const TRY_AT_LEAST: Duration = Duration::from_secs(60);
 
 /// Requests that are answered by one transaction.
 const TOGETHER: usize = 1024;
@@ -87,8 +90,17 @@ pub struct Keeper {
     identity: Identity,
     on_error: OnError,
     metrics: StorageMetrics,
-    /// Why it fails, and when it is tried again; nothing while it works.
-    failing: Option<(NotKept, Instant)>,
+    /// Nothing while it works.
+    failing: Option<Failing>,
+}
+
+#[derive(Debug)]
+struct Failing {
+    why: NotKept,
+    /// When it is tried again.
+    at: Instant,
+    /// How long that was waited for.
+    waited: Duration,
 }
 
 impl Keeper {
@@ -125,7 +137,7 @@ impl Keeper {
         let mut asked = Vec::new();
         loop {
             let save_at = due.unwrap_or_else(Instant::now);
-            let try_at = self.failing.as_ref().map(|(_, at)| *at);
+            let try_at = self.failing.as_ref().map(|failing| failing.at);
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
@@ -189,8 +201,8 @@ impl Keeper {
         self.take_claims(&claims);
         // Taken even if it can't be written, so that it does not pile up: later the whole is written.
         let unsaved = self.store.take_unsaved();
-        if let Some((fault, _)) = &self.failing {
-            let fault = fault.clone();
+        if let Some(failing) = &self.failing {
+            let fault = failing.why.clone();
             return self.in_memory(fault, deliveries);
         }
         if unsaved.is_none() && claims.is_empty() && deliveries.is_empty() {
@@ -234,12 +246,11 @@ impl Keeper {
     /// The storage fails from now on.
     fn fails(&mut self, fault: &StorageError) -> NotKept {
         self.metrics.show(false);
-        let seconds = TRY_AGAIN.as_secs();
         error!(
-            "{fault}; what is learnt is kept in memory alone until it can be written again, which is tried every {seconds} s"
+            "{fault}; from now on what is learnt is in memory alone, until it can be written again, which is tried from time to time"
         );
         let why = NotKept(fault.to_string());
-        self.failing = Some((why.clone(), Instant::now() + TRY_AGAIN));
+        self.failing = Some(Failing { why: why.clone(), at: Instant::now() + TRY_AGAIN, waited: TRY_AGAIN });
         why
     }
 
@@ -276,7 +287,12 @@ impl Keeper {
                 self.metrics.show(true);
                 info!("the storage can be written again, and has all that was learnt meanwhile");
             }
-            Err(fault) => self.failing = Some((NotKept(fault.to_string()), Instant::now() + TRY_AGAIN)),
+            Err(fault) => {
+                let before = self.failing.take().map_or(TRY_AGAIN, |failing| failing.waited);
+                let waited = (before * 2).min(TRY_AT_LEAST);
+                let at = Instant::now() + waited;
+                self.failing = Some(Failing { why: NotKept(fault.to_string()), at, waited });
+            }
         }
     }
 

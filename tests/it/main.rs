@@ -29,4 +29,5 @@ mod prometheus;
 mod secrets;
 mod serve;
 mod sim;
+mod storage;
 mod support;

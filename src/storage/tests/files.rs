@@ -149,7 +149,7 @@ async fn with_memory_as_good_enough_it_starts_without_and_leaves_the_file_alone(
     assert!(started.writing.is_none());
     let gathered = metrics.registry.gather();
     let up = gathered.iter().find(|family| family.name() == "grid_bulk_exporter_storage_up").unwrap();
-    assert_eq!(up.get_metric()[0].get_gauge().get_value(), 0.0);
+    assert_eq!(up.get_metric()[0].get_gauge().get_value().to_string(), "0");
     assert_eq!(fs::read(&file).unwrap(), b"precious");
 }
 

@@ -13,6 +13,7 @@ async fn jobs_come_back_as_they_were_last_known_once_they_are_named() {
     let running = start_in(folder.path()).await;
     assert_eq!(running.store.summary().jobs(), 0, "nobody names them yet");
     assert_eq!(running.store.summary().rows, SUM);
+    assert_eq!(running.up(), Some(1.0));
     running.watch(&["a", "b", "new"], CountFrom::FirstReading);
     let a = running.store.job(&id("a")).unwrap();
     let observed = a.observed.as_ref().unwrap();
@@ -152,4 +153,29 @@ async fn another_api_is_refused_and_another_token_begins_the_counters_anew() {
     running.stop().await;
     let again = start_with(&options(folder.path()), other).await.unwrap();
     assert_eq!(again.store.summary().rows, RowTotals { successful: 5, failed: 0 }, "once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_taken_away_is_noticed_and_made_anew_with_all_that_is_known() {
+    // The paused clock runs on whenever the thread is waited for: the next try comes at once.
+    let folder = filled().await;
+    let running = start_in(folder.path()).await;
+    running.watch(&["a", "b"], CountFrom::FirstReading);
+    std::fs::remove_file(folder.path().join(FILE_NAME)).unwrap();
+    let claim = Claim { id: id("c"), source: JobSource::Admin, labels: labels("red") };
+    running.watch(&["c"], CountFrom::Zero);
+    let result = running.storage.keep(vec![ClaimChange::Named(claim)], Vec::new()).await;
+    assert!(result.unwrap_err().0.ends_with("was removed or replaced while it was in use"));
+    assert_eq!(running.up(), Some(0.0));
+    running.read("c", reading("PROCESSING", 3.0, 0.0), 50);
+    assert_eq!(running.store.summary().rows, SUM, "what is not on disk is not shown");
+    while running.up() != Some(1.0) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(running.store.summary().rows.successful, SUM.successful + 3);
+    running.stop().await;
+    let contents = contents(folder.path()).await.unwrap();
+    assert_eq!(contents.kept.jobs.len(), 3);
+    assert_eq!(contents.kept.departed.len(), 1);
+    assert_eq!(contents.claims.len(), 2);
 }
