@@ -5,9 +5,7 @@ use std::fs;
 
 /// Tries a file with these bytes: it must be refused by one line, or hold what was stored.
 async fn try_file(bytes: &[u8], right: &Contents, what: &str) -> bool {
-    let folder = TempDir::new().unwrap();
-    fs::write(folder.path().join(FILE_NAME), bytes).unwrap();
-    match contents(folder.path()).await {
+    match of_file(bytes).await {
         Ok(contents) => {
             assert_eq!(contents, *right, "{what}");
             true
@@ -19,6 +17,13 @@ async fn try_file(bytes: &[u8], right: &Contents, what: &str) -> bool {
             false
         }
     }
+}
+
+/// What a file with these bytes holds.
+async fn of_file(bytes: &[u8]) -> Result<Contents, StorageError> {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join(FILE_NAME), bytes).unwrap();
+    contents(folder.path()).await
 }
 
 /// The bytes of a file, and what is in it.
@@ -67,23 +72,18 @@ async fn nor_in_a_file_that_a_kill_left_but_for_the_one_that_says_which_commit_h
     let folder = TempDir::new().unwrap();
     let running = start_in(folder.path()).await;
     fill(&running).await;
-    let before = running.store.take_all();
+    let before = fs::read(folder.path().join(FILE_NAME)).unwrap();
     running.read("a", reading("PROCESSING", 91.0, 10.0), 6);
     running.kept().await;
     let bytes = fs::read(folder.path().join(FILE_NAME)).unwrap();
-    let right = running.store.take_all();
     running.stop().await;
+    let (before, right) = (of_file(&before).await.unwrap(), of_file(&bytes).await.unwrap());
+    assert_ne!(before, right);
     for bit in (0..64 * 8).chain((64 * 8..320 * 8).step_by(9)) {
         let mut flipped = bytes.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
-        let folder = TempDir::new().unwrap();
-        fs::write(folder.path().join(FILE_NAME), &flipped).unwrap();
-        if let Ok(contents) = contents(folder.path()).await {
-            assert_eq!(
-                contents.kept,
-                if bit == WHICH_COMMIT { before.clone() } else { right.clone() },
-                "bit {bit}"
-            );
+        if let Ok(contents) = of_file(&flipped).await {
+            assert_eq!(contents, *if bit == WHICH_COMMIT { &before } else { &right }, "bit {bit}");
         }
     }
 }

@@ -54,8 +54,8 @@ impl Acknowledged {
 /// A job that begins in a while, and runs for some seconds.
 fn job(id: String, now: f64, random: &mut StdRng) -> SimJobSpec {
     let course = Course {
-        rows: random.random_range(50..3000),
-        rows_per_second: random.random_range(50.0..500.0),
+        rows: random.random_range(50..1500),
+        rows_per_second: random.random_range(300.0..600.0),
         starts_at: now + random.random_range(0.5..4.0),
         wobble: 0.5,
         failing_share: 0.2,
