@@ -3,6 +3,7 @@
 mod crash;
 mod disk;
 mod restart;
+mod size;
 
 use crate::support::exporter::Start;
 use crate::support::scrape::Scrape;
