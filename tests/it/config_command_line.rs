@@ -96,6 +96,8 @@ fn each_flag_of_the_design_has_its_variable() {
         ("web.max-requests", "7"),
         ("web.enable-lifecycle", "TRUE"),
         ("web.enable-admin-api", "yes"),
+        ("storage.path", "/var/lib/x"),
+        ("storage.on-error", "memory"),
         ("log.level", "warn"),
         ("log.format", "json"),
     ];
