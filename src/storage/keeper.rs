@@ -8,6 +8,7 @@ use crate::job::JobId;
 use crate::storage::claims::{Claim, ClaimChange, Delivery, code};
 use crate::storage::error::StorageError;
 use crate::storage::file::Folder;
+use crate::storage::handle::{NotKept, Request, Storage};
 use crate::storage::identity::Identity;
 use crate::storage::thread::DatabaseThread;
 use crate::storage::write::{self, Batch};
@@ -17,7 +18,7 @@ use crate::telemetry::own::StorageMetrics;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -36,45 +37,6 @@ const TOGETHER: usize = 1024;
 
 /// Deliveries that are remembered in memory while the storage fails.
 const REMEMBERED: usize = 10_000;
-
-/// Why something is not on disk, in words.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NotKept(pub String);
-
-#[derive(Debug)]
-enum Request {
-    Keep { claims: Vec<ClaimChange>, deliveries: Vec<Delivery>, done: oneshot::Sender<Result<(), NotKept>> },
-    Seen { ids: Vec<String>, done: oneshot::Sender<Vec<bool>> },
-}
-
-/// Has things written.
-#[derive(Clone, Debug)]
-pub struct Storage {
-    requests: mpsc::Sender<Request>,
-}
-
-impl Storage {
-    /// Keeps these, and all that the store has until now, in one transaction. It is on disk when this returns.
-    ///
-    /// With `--storage.on-error=memory` a storage that fails is no error: then it is in memory alone.
-    pub async fn keep(&self, claims: Vec<ClaimChange>, deliveries: Vec<Delivery>) -> Result<(), NotKept> {
-        let stopping = || NotKept("the exporter is stopping".to_owned());
-        let (done, result) = oneshot::channel();
-        self.requests.send(Request::Keep { claims, deliveries, done }).await.map_err(|_| stopping())?;
-        result.await.map_err(|_| stopping())?
-    }
-
-    /// For each of these deliveries whether it was taken within the last 8 days.
-    pub async fn deliveries_seen(&self, ids: Vec<String>) -> Vec<bool> {
-        let unknown = vec![false; ids.len()];
-        let (done, result) = oneshot::channel();
-        if self.requests.send(Request::Seen { ids, done }).await.is_err() {
-            return unknown;
-        }
-        result.await.unwrap_or(unknown)
-    }
-}
 
 /// The task.
 #[derive(Debug)]

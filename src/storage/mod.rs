@@ -18,6 +18,7 @@ mod error;
 mod fault;
 mod file;
 mod format;
+mod handle;
 mod identity;
 mod keeper;
 mod read;
@@ -30,8 +31,9 @@ mod write;
 pub use claims::{Claim, ClaimChange, Delivery};
 pub use error::StorageError;
 pub use file::FILE_NAME;
+pub use handle::{NotKept, Storage};
 pub use identity::{Identity, without_version};
-pub use keeper::{Keeper, NotKept, Storage};
+pub use keeper::Keeper;
 
 use crate::clock::SharedClock;
 use crate::store::{RowTotals, Store};

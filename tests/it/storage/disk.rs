@@ -104,6 +104,7 @@ struct SmallDisk {
 
 impl SmallDisk {
     /// Nothing where mounting is not permitted: said loudly, as it leaves something untested.
+    #[expect(clippy::print_stderr, reason = "what is not tried is said loudly")]
     fn mount(size: &str) -> Option<Self> {
         let disk = Self { folder: TempDir::new().unwrap() };
         let options = format!("size={size}");

@@ -8,8 +8,8 @@ use grid_bulk_exporter::store::{CountFrom, NewJob, Outcome, Store};
 use grid_bulk_exporter::telemetry::own::OwnMetrics;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 use tempfile::TempDir;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const JOBS: usize = 100_000;
