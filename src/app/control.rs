@@ -1,12 +1,14 @@
 //! The one task that changes what the exporter does while it runs: it obeys reloads, takes in the lists of the sources
-//! of jobs, answers the admin API, and lets jobs go that are over.
+//! of jobs, answers the admin API, hears what webhooks tell, and lets jobs go that are over.
 //!
 //! One task, so that nothing about the set of jobs is locked, and no two changes of it overlap. `reload` is how it
 //! loads the configuration anew.
 
+use crate::app::deliveries::Deliveries;
 use crate::app::discovery::Sources;
 use crate::app::reload::ConfigSource;
 use crate::app::watched::WatchedJobs;
+use crate::app::webhook::WebhookListener;
 use crate::clock::SharedClock;
 use crate::config::GridConfig;
 use crate::config::reload::ConfigFingerprint;
@@ -15,6 +17,7 @@ use crate::grid::client::GridClient;
 use crate::telemetry::own::OwnMetrics;
 use crate::web::admin::AdminRequest;
 use crate::web::reload::ReloadRequest;
+use crate::web::webhook::{DeliveryRequest, Taken};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -28,7 +31,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often jobs that are over are looked for: a job may stay published for so much longer than `retention`.
 pub(super) const EXPIRE_EVERY: Duration = Duration::from_secs(5);
 
-/// Requests of the admin API that are answered together: `/metrics` is rendered once for all of them.
+/// Requests of the admin API, or deliveries, that are answered together: `/metrics` is rendered once for all of them.
 const TOGETHER: usize = 256;
 
 /// The task.
@@ -36,6 +39,9 @@ pub(super) struct Control {
     pub(super) source: Arc<dyn ConfigSource>,
     pub(super) requests: mpsc::Receiver<ReloadRequest>,
     pub(super) admin: mpsc::Receiver<AdminRequest>,
+    pub(super) heard: mpsc::Receiver<DeliveryRequest>,
+    pub(super) deliveries: Deliveries,
+    pub(super) webhook: WebhookListener,
     pub(super) jobs: WatchedJobs<GridClient>,
     pub(super) sources: Sources,
     pub(super) retention: Duration,
@@ -54,10 +60,10 @@ impl Control {
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut expire = interval(EXPIRE_EVERY);
         expire.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut asked = Vec::new();
+        let (mut asked, mut heard) = (Vec::new(), Vec::new());
         loop {
             tokio::select! {
-                () = shutdown.cancelled() => return,
+                () = shutdown.cancelled() => break,
                 Some(request) = self.requests.recv() => {
                     let result = self.reload().await;
                     // Whoever asked may have gone.
@@ -77,6 +83,13 @@ impl Control {
                     self.jobs.show().await;
                 }
                 1.. = self.admin.recv_many(&mut asked, TOGETHER) => answer(&mut self.jobs, &mut asked).await,
+                1.. = self.heard.recv_many(&mut heard, TOGETHER) => {
+                    hear(&mut self.jobs, &mut self.deliveries, &mut heard).await;
+                }
+                () = self.webhook.ended() => {
+                    error!("the webhook's server ended by itself");
+                    return;
+                }
                 _ = expire.tick() => {
                     if self.jobs.expire(self.clock.now(), self.retention).await {
                         self.jobs.show().await;
@@ -84,6 +97,9 @@ impl Control {
                 }
             }
         }
+        // Those who wait are told that it stops, and send again.
+        drop((self.heard, heard));
+        self.webhook.finish().await;
     }
 }
 
@@ -101,6 +117,33 @@ pub(super) async fn answer<R: ReadJob>(jobs: &mut WatchedJobs<R>, asked: &mut Ve
                 answers.push(later(done, result));
             }
         }
+    }
+    jobs.show().await;
+    for answer in answers {
+        answer();
+    }
+}
+
+/// Takes in what webhooks told, and answers once `/metrics` shows it. A delivery counts as seen only once it was acted
+/// on: what is refused for now comes again.
+pub(super) async fn hear<R: ReadJob>(
+    jobs: &mut WatchedJobs<R>,
+    deliveries: &mut Deliveries,
+    heard: &mut Vec<DeliveryRequest>,
+) {
+    let mut answers = Vec::new();
+    for DeliveryRequest { ended, done } in heard.drain(..) {
+        let result = if deliveries.is_known(&ended.delivery) {
+            Ok(Taken::Before)
+        } else {
+            let delivery = ended.delivery.clone();
+            let heard = jobs.hear(ended).await;
+            heard.map(|()| {
+                deliveries.remember(&delivery);
+                Taken::Now
+            })
+        };
+        answers.push(later(done, result));
     }
     jobs.show().await;
     for answer in answers {

@@ -5,15 +5,19 @@
 //! process; a task that ends on its own ends the exporter, so there is no healthy-looking blind one.
 
 mod control;
+mod deliveries;
 mod discovery;
 pub mod reload;
 pub mod signals;
 mod watched;
+mod webhook;
 
 use crate::app::control::Control;
+use crate::app::deliveries::Deliveries;
 use crate::app::discovery::Sources;
 use crate::app::reload::ConfigSource;
 use crate::app::watched::WatchedJobs;
+use crate::app::webhook::WebhookListener;
 use crate::catalog::Catalog;
 use crate::clock::SharedClock;
 use crate::config::error::{Fault, Faults};
@@ -62,6 +66,7 @@ pub struct Exporter {
     web: Arc<Web>,
     poller: Poller<GridClient>,
     control: Control,
+    prepared_webhook: Option<webhook::Prepared>,
     reload: mpsc::Sender<ReloadRequest>,
 }
 
@@ -77,6 +82,9 @@ impl Exporter {
         let own = OwnMetrics::new(&clock)?;
         let client = new_client(&config, &own, &clock).map_err(AppError::Client)?;
         let prepared = discovery::prepare(&config).map_err(AppError::Client)?;
+        let (deliveries, heard) = mpsc::channel(256);
+        let webhook = WebhookListener::new(deliveries, own.clone());
+        let prepared_webhook = webhook.prepare(&config).await.map_err(AppError::Client)?;
         let listeners = bind(&options).await?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         log_warnings(&warnings);
@@ -136,6 +144,9 @@ impl Exporter {
             source,
             requests,
             admin: asked,
+            heard,
+            deliveries: Deliveries::default(),
+            webhook,
             jobs,
             sources,
             retention: config.retention,
@@ -144,7 +155,7 @@ impl Exporter {
             grid: config.grid,
             fingerprint: fingerprint.filter(|_| auto_reload),
         };
-        Ok(Self { listeners, addresses, web, poller, control, reload })
+        Ok(Self { listeners, addresses, web, poller, control, prepared_webhook, reload })
     }
 
     /// The addresses that are listened on, with the ports that were chosen.
@@ -175,7 +186,9 @@ impl Exporter {
             exposition.keep_fresh().await;
             "exposition"
         });
-        let control = self.control.run(shutdown.child_token());
+        let mut control = self.control;
+        control.webhook.apply(self.prepared_webhook);
+        let control = control.run(shutdown.child_token());
         tasks.spawn(async move {
             control.await;
             "control"
@@ -195,10 +208,11 @@ impl Exporter {
             }
         }
         info!("stopping: answering what is under way");
-        while let Some(ended) = tasks.join_next().await {
-            if matches!(ended, Ok("web")) {
-                break;
-            }
+        let mut answering = 2;
+        while answering > 0
+            && let Some(ended) = tasks.join_next().await
+        {
+            answering -= usize::from(matches!(ended, Ok("web" | "control")));
         }
         info!("stopped");
         Ok(())

@@ -12,8 +12,9 @@ use crate::clock::UnixTime;
 use crate::config::{JobSource, JobSpec};
 use crate::exposition::Exposition;
 use crate::grid::ReadJob;
+use crate::grid::webhook::EndedJob;
 use crate::job::{JobId, Labels};
-use crate::poller::{Handle, Poller};
+use crate::poller::{Handle, Poller, Told};
 use crate::store::Store;
 use crate::telemetry::own::DiscoveryMetrics;
 use std::collections::HashSet;
@@ -96,12 +97,31 @@ impl<R: ReadJob> WatchedJobs<R> {
         Ok(())
     }
 
-    /// Lets jobs go that only the admin API names and that were over for `retention`; true if there were any.
+    /// A webhook told that a job ended; the job is watched from now on if it was not. Not on `/metrics` before
+    /// [`Self::show`].
+    pub(super) async fn hear(&mut self, ended: EndedJob) -> Result<(), LimitReached> {
+        let EndedJob { job: id, reading, sent, .. } = ended;
+        let mut change = self.catalog.hear_of(&id).inspect_err(|reached| {
+            self.metrics.count_rejected(metric_source(JobSource::Webhook), 1);
+            let limit = reached.limit;
+            warn!(job_id = %id, limit, "job {id} of a webhook is not watched: limits.jobs is {limit}");
+        })?;
+        if !change.is_empty() {
+            info!(job_id = %id, "job {id} is watched: a webhook told of it");
+            // Sent before the process began: its rows were counted then.
+            change.known_before = sent.is_some_and(|sent| sent < self.store.began());
+            self.report(&change);
+        }
+        self.poller.tell(Told { id, reading, change }).await;
+        Ok(())
+    }
+
+    /// Lets jobs go that only the admin API or a webhook names and that were over for `retention`; true if there were any.
     pub(super) async fn expire(&mut self, now: UnixTime, retention: Duration) -> bool {
         let over = self.store.over_since(now, retention);
         let mut any = false;
         for id in over {
-            if !self.catalog.is_only_admin(&id) {
+            if !self.catalog.may_expire(&id) {
                 continue;
             }
             if let Ok(change) = self.catalog.delete(&id) {
@@ -166,5 +186,6 @@ fn metric_source(source: JobSource) -> &'static str {
         JobSource::Files => "file",
         JobSource::Http => "http",
         JobSource::Admin => "admin",
+        JobSource::Webhook => "webhook",
     }
 }

@@ -134,6 +134,12 @@ impl Store {
         Self { shared: Arc::new(Shared { state: Mutex::default(), changed: Notify::new(), began }) }
     }
 
+    /// When the process began.
+    #[must_use]
+    pub fn began(&self) -> UnixTime {
+        self.shared.began
+    }
+
     /// Adds jobs; those that are there already keep their state and take labels and sources anew.
     pub fn join(&self, jobs: Vec<NewJob>, count_from: CountFrom) {
         let mut state = self.lock();
