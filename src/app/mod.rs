@@ -5,15 +5,19 @@
 //! process; a task that ends on its own ends the exporter, so there is no healthy-looking blind one.
 
 mod control;
+mod deliveries;
 mod discovery;
 pub mod reload;
 pub mod signals;
 mod watched;
+mod webhook;
 
 use crate::app::control::Control;
+use crate::app::deliveries::Deliveries;
 use crate::app::discovery::Sources;
 use crate::app::reload::ConfigSource;
 use crate::app::watched::WatchedJobs;
+use crate::app::webhook::WebhookListener;
 use crate::catalog::Catalog;
 use crate::clock::SharedClock;
 use crate::config::error::{Fault, Faults};
@@ -82,6 +86,7 @@ pub struct Exporter {
     poller: Poller<GridClient>,
     control: Control,
     keeper: Option<Keeper>,
+    prepared_webhook: Option<webhook::Prepared>,
     reload: mpsc::Sender<ReloadRequest>,
 }
 
@@ -101,6 +106,9 @@ impl Exporter {
         let Started { store, claims, writing } =
             storage::start(&storage, identity, &clock, own.storage.clone()).await?;
         let (storage, keeper) = writing.unzip();
+        let (deliveries, heard) = mpsc::channel(256);
+        let webhook = WebhookListener::new(deliveries, own.clone());
+        let prepared_webhook = webhook.prepare(&config).await.map_err(AppError::Client)?;
         let listeners = bind(&options).await?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         log_warnings(&warnings);
@@ -163,6 +171,9 @@ impl Exporter {
             source,
             requests,
             admin: asked,
+            heard,
+            deliveries: Deliveries::default(),
+            webhook,
             jobs,
             sources,
             retention: config.retention,
@@ -171,7 +182,7 @@ impl Exporter {
             grid: config.grid,
             fingerprint: fingerprint.filter(|_| auto_reload),
         };
-        Ok(Self { listeners, addresses, web, poller, control, keeper, reload })
+        Ok(Self { listeners, addresses, web, poller, control, keeper, prepared_webhook, reload })
     }
 
     /// The addresses that are listened on, with the ports that were chosen.
@@ -202,7 +213,9 @@ impl Exporter {
             exposition.keep_fresh().await;
             "exposition"
         });
-        let control = self.control.run(shutdown.child_token());
+        let mut control = self.control;
+        control.webhook.apply(self.prepared_webhook);
+        let control = control.run(shutdown.child_token());
         tasks.spawn(async move {
             control.await;
             "control"
@@ -231,10 +244,11 @@ impl Exporter {
             }
         }
         info!("stopping: answering what is under way");
-        while let Some(ended) = tasks.join_next().await {
-            if matches!(ended, Ok("web")) {
-                break;
-            }
+        let mut answering = 2;
+        while answering > 0
+            && let Some(ended) = tasks.join_next().await
+        {
+            answering -= usize::from(matches!(ended, Ok("web" | "control")));
         }
         last.cancel();
         if timeout(LAST_WRITE, keeping.join_all()).await.is_err() {

@@ -6,6 +6,7 @@
 
 use crate::app::control::Control;
 use crate::app::discovery::{self, Prepared};
+use crate::app::webhook;
 use crate::app::{log_warnings, new_client};
 use crate::config::Config;
 use crate::config::error::Faults;
@@ -52,7 +53,8 @@ impl Control {
             self.fingerprint = self.source.file().map(ConfigFingerprint::of);
         }
         match self.load().await {
-            Ok((config, client, sources)) => {
+            Ok((config, client, sources, webhook)) => {
+                self.webhook.apply(webhook);
                 self.apply(config, client, sources).await;
                 Ok(())
             }
@@ -67,7 +69,7 @@ impl Control {
         }
     }
 
-    async fn load(&self) -> Result<(Config, GridClient, Prepared), String> {
+    async fn load(&self) -> Result<(Config, GridClient, Prepared, Option<webhook::Prepared>), String> {
         let source = Arc::clone(&self.source);
         let loaded = tokio::task::spawn_blocking(move || source.load()).await;
         let loaded = loaded.map_err(|error| format!("the configuration could not be read: {error}"))?;
@@ -84,8 +86,9 @@ impl Control {
         }
         let client = new_client(&config, &self.own, &self.clock)?;
         let sources = discovery::prepare(&config)?;
+        let webhook = self.webhook.prepare(&config).await?;
         log_warnings(&warnings);
-        Ok((config, client, sources))
+        Ok((config, client, sources, webhook))
     }
 
     async fn apply(&mut self, config: Config, client: GridClient, sources: Prepared) {

@@ -12,9 +12,10 @@ use crate::clock::UnixTime;
 use crate::config::{JobSource, JobSpec};
 use crate::exposition::Exposition;
 use crate::grid::ReadJob;
+use crate::grid::webhook::EndedJob;
 use crate::job::{JobId, Labels};
-use crate::poller::{Handle, Poller};
-use crate::storage::{Claim, ClaimChange, NotKept, Storage};
+use crate::poller::{Handle, Poller, Told};
+use crate::storage::{Claim, ClaimChange, Delivery, NotKept, Storage};
 use crate::store::Store;
 use crate::telemetry::own::DiscoveryMetrics;
 use std::collections::HashSet;
@@ -53,9 +54,11 @@ impl<R: ReadJob> WatchedJobs<R> {
 
     /// Takes in who named jobs before the process began, before the poller runs.
     pub(super) fn restore(&mut self, claims: Vec<Claim>, poller: &mut Poller<R>) {
-        let named = claims.into_iter().filter(|claim| claim.source == JobSource::Admin);
-        let named = named.map(|claim| NamedJob { id: claim.id, labels: claim.labels }).collect();
-        let change = self.catalog.restore(named);
+        let named = claims.into_iter().map(|claim| {
+            let Claim { id, source, labels } = claim;
+            (source, NamedJob { id, labels })
+        });
+        let change = self.catalog.restore(named.collect());
         self.report(&change);
         poller.begin_with(change);
     }
@@ -70,11 +73,24 @@ impl<R: ReadJob> WatchedJobs<R> {
         }
     }
 
+    /// For each of these deliveries whether it is stored that it was taken.
+    pub(super) async fn deliveries_seen(&self, ids: impl ExactSizeIterator<Item = &str>) -> Vec<bool> {
+        match &self.storage {
+            Some(storage) => storage.deliveries_seen(ids.map(str::to_owned).collect()).await,
+            None => vec![false; ids.len()],
+        }
+    }
+
     /// Returns once all that was changed is on disk, where anything is kept.
     pub(super) async fn keep(&mut self) -> Result<(), NotKept> {
+        self.keep_with(Vec::new()).await
+    }
+
+    /// The same together with these deliveries.
+    pub(super) async fn keep_with(&mut self, deliveries: Vec<Delivery>) -> Result<(), NotKept> {
         let claims = std::mem::take(&mut self.unsaved);
         match &self.storage {
-            Some(storage) => storage.keep(claims, Vec::new()).await,
+            Some(storage) => storage.keep(claims, deliveries).await,
             None => Ok(()),
         }
     }
@@ -131,26 +147,53 @@ impl<R: ReadJob> WatchedJobs<R> {
             info!(job_id = %id, "job {id} is no longer watched: it was deleted by the admin API");
         }
         self.announce(change).await;
-        self.note(ClaimChange::Withdrawn { id: id.clone(), source: JobSource::Admin });
+        self.withdraw(id);
         Ok(())
     }
 
-    /// Lets jobs go that only the admin API names and that were over for `retention`; true if there were any.
+    /// A webhook told that a job ended; the job is watched from now on if it was not. Not on `/metrics` before
+    /// [`Self::show`].
+    pub(super) async fn hear(&mut self, ended: EndedJob) -> Result<(), LimitReached> {
+        let EndedJob { job: id, reading, sent, .. } = ended;
+        let mut change = self.catalog.hear_of(&id).inspect_err(|reached| {
+            self.metrics.count_rejected(metric_source(JobSource::Webhook), 1);
+            let limit = reached.limit;
+            warn!(job_id = %id, limit, "job {id} of a webhook is not watched: limits.jobs is {limit}");
+        })?;
+        if !change.is_empty() {
+            info!(job_id = %id, "job {id} is watched: a webhook told of it");
+            // Sent before the process began: its rows were counted then.
+            change.known_before = sent.is_some_and(|sent| sent < self.store.began());
+            self.report(&change);
+            let claim = Claim { id: id.clone(), source: JobSource::Webhook, labels: Labels::default() };
+            self.note(ClaimChange::Named(claim));
+        }
+        self.poller.tell(Told { id, reading, change }).await;
+        Ok(())
+    }
+
+    /// Lets jobs go that only the admin API or a webhook names and that were over for `retention`; true if there were any.
     pub(super) async fn expire(&mut self, now: UnixTime, retention: Duration) -> bool {
         let over = self.store.over_since(now, retention);
         let mut any = false;
         for id in over {
-            if !self.catalog.is_only_admin(&id) {
+            if !self.catalog.may_expire(&id) {
                 continue;
             }
             if let Ok(change) = self.catalog.delete(&id) {
                 info!(job_id = %id, "job {id} is no longer watched: it was over for the configured retention");
                 self.announce(change).await;
-                self.note(ClaimChange::Withdrawn { id, source: JobSource::Admin });
+                self.withdraw(&id);
                 any = true;
             }
         }
         any
+    }
+
+    fn withdraw(&mut self, id: &JobId) {
+        for source in [JobSource::Admin, JobSource::Webhook] {
+            self.note(ClaimChange::Withdrawn { id: id.clone(), source });
+        }
     }
 
     fn note(&mut self, change: ClaimChange) {
@@ -212,5 +255,6 @@ fn metric_source(source: JobSource) -> &'static str {
         JobSource::Files => "file",
         JobSource::Http => "http",
         JobSource::Admin => "admin",
+        JobSource::Webhook => "webhook",
     }
 }

@@ -245,6 +245,7 @@ impl ConfigSource for DemoSource {
             limits: Limits { jobs: 100_000, error_codes_per_job: 20 },
             jobs: self.jobs(),
             discovery: Discovery::default(),
+            webhook: None,
             retention: Duration::from_secs(24 * 3600),
             places: Places::default(),
         };

@@ -6,7 +6,7 @@ use crate::poller::backoff::{Course, next_poll};
 use crate::poller::breaker::{Change, Failed};
 use crate::poller::retry::{Waiting, wait_before_retry};
 use crate::poller::schedule::Next;
-use crate::poller::{Asked, Poller, report};
+use crate::poller::{Asked, Poller, Told, report};
 use crate::store::Outcome;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -16,8 +16,13 @@ impl<R: ReadJob> Poller<R> {
     /// Takes the answer of one request: the poll either asks again after a moment, or has ended.
     pub(super) fn take_answer(&mut self, asked: Asked) {
         let now = Instant::now();
-        self.requests.remove(&asked.id);
         self.note_pace(&asked, now);
+        let is_awaited = self.requests.get(&asked.id).is_some_and(|(began, _)| *began == asked.at);
+        if !is_awaited {
+            // It was broken off, but had its answer by then; what is known since then is newer.
+            return;
+        }
+        self.requests.remove(&asked.id);
         let chance = self.chance();
         let retry = wait_before_retry(&asked.answer, asked.attempt, chance);
         match retry.filter(|_| !self.breaker.is_open() && self.schedule.is_under_way(&asked.id)) {
@@ -64,6 +69,26 @@ impl<R: ReadJob> Poller<R> {
         let next =
             self.schedule.trouble(&id).map(|trouble| next_poll(trouble, course, interval, now, chance));
         self.end_poll(&id, next.unwrap_or(Next::Never), now);
+    }
+
+    /// Somebody else told a job's state. If it has ended, a poll of it that is under way can only bring an older state.
+    pub(super) fn take_told(&mut self, told: Told) {
+        let Told { id, mut reading, change } = told;
+        if !change.is_empty() {
+            self.take_change(change);
+        }
+        // Codes that are known already keep their places.
+        let mut errors = self.surroundings.store.tally_for(&id, self.setup.error_codes_per_job);
+        errors.add_all(&reading.errors);
+        reading.errors = errors;
+        if report::take_news(&id, Outcome::Read(reading), &self.surroundings) {
+            let now = Instant::now();
+            self.validators.remove(&id);
+            self.break_off(&id);
+            let cycle = self.schedule.end(&id, now);
+            self.observe_cycle(cycle);
+        }
+        self.note_readiness();
     }
 
     /// A poll has ended before it began: polls of other jobs show that asking would be in vain.

@@ -28,7 +28,7 @@ use crate::catalog::CatalogChange;
 use crate::clock::SharedClock;
 use crate::config::{JobSpec, PollConfig};
 use crate::grid::{Answer, ReadJob, Validators};
-use crate::job::{JobId, Status};
+use crate::job::{JobId, JobReading, Status};
 use crate::poller::breaker::Breaker;
 use crate::poller::pacing::Pacer;
 use crate::poller::retry::Retries;
@@ -88,7 +88,19 @@ impl std::fmt::Debug for ClockHandle {
 #[derive(Debug)]
 enum Command<R> {
     Change(CatalogChange, oneshot::Sender<()>),
+    Tell(Box<Told>, oneshot::Sender<()>),
     Setup(Setup<R>),
+}
+
+/// What somebody else told of a job, without a question: as good as the answer of a poll.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The job.
+    pub id: JobId,
+    /// Its state.
+    pub reading: JobReading,
+    /// Joins the job before, if it is new.
+    pub change: CatalogChange,
 }
 
 /// Talks to the poller.
@@ -103,6 +115,15 @@ impl<R> Handle<R> {
     pub async fn change_jobs(&self, change: CatalogChange) {
         let (done, is_done) = oneshot::channel();
         if self.commands.send(Command::Change(change, done)).await.is_ok() {
+            // An error means that the poller ended, which its owner hears of.
+            let _ended = is_done.await;
+        }
+    }
+
+    /// Takes in a job's state that somebody else told; returns once the store has it.
+    pub async fn tell(&self, told: Told) {
+        let (done, is_done) = oneshot::channel();
+        if self.commands.send(Command::Tell(Box::new(told), done)).await.is_ok() {
             // An error means that the poller ended, which its owner hears of.
             let _ended = is_done.await;
         }
@@ -266,6 +287,10 @@ impl<R: ReadJob> Poller<R> {
             Command::Change(change, done) => {
                 self.change_jobs(change);
                 // Nobody waits any more if the reload was given up.
+                let _unheard = done.send(());
+            }
+            Command::Tell(told, done) => {
+                self.take_told(*told);
                 let _unheard = done.send(());
             }
             Command::Setup(setup) => {

@@ -50,6 +50,7 @@ pub(super) const fn code(source: JobSource) -> &'static str {
         JobSource::Files => "job_files",
         JobSource::Http => "job_http",
         JobSource::Admin => "admin",
+        JobSource::Webhook => "webhook",
     }
 }
 
@@ -62,6 +63,7 @@ pub(super) fn source(word: &str) -> Option<JobSource> {
         JobSource::Files,
         JobSource::Http,
         JobSource::Admin,
+        JobSource::Webhook,
     ]
     .into_iter()
     .find(|source| code(*source) == word)

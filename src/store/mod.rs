@@ -145,6 +145,12 @@ impl Store {
         Self { shared: Arc::new(shared) }
     }
 
+    /// When the process began.
+    #[must_use]
+    pub fn began(&self) -> UnixTime {
+        self.shared.began
+    }
+
     /// Adds jobs; those that are there already keep their state and take labels and sources anew.
     pub fn join(&self, jobs: Vec<NewJob>, count_from: CountFrom) {
         let mut state = self.lock();

@@ -7,3 +7,4 @@ pub mod log;
 mod logfmt;
 pub mod own;
 pub mod process;
+pub mod webhooks;

@@ -7,6 +7,7 @@ use crate::clock::{SharedClock, UnixTime};
 use crate::job::{Inconsistency, PollFailure};
 use crate::telemetry::families::{self, Family};
 use crate::telemetry::process::ProcessCollector;
+use crate::telemetry::webhooks::WebhookMetrics;
 use prometheus::core::Collector;
 use prometheus::{
     Counter, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
@@ -198,6 +199,8 @@ pub struct OwnMetrics {
     pub reload: ReloadMetrics,
     /// Of the sources of jobs.
     pub discovery: DiscoveryMetrics,
+    /// Of webhooks.
+    pub webhooks: WebhookMetrics,
     /// Connections open to our web server.
     pub web_connections: IntGauge,
     /// Of the storage.
@@ -271,9 +274,10 @@ impl OwnMetrics {
             )?,
             servers: Arc::default(),
         };
-        for source in ["file", "http", "admin"] {
+        for source in ["file", "http", "admin", "webhook"] {
             discovery.rejected.with_label_values(&[source]);
         }
+        let webhooks = WebhookMetrics::register(&registry)?;
         let web_connections = register(&registry, IntGauge::with_opts(opts(families::WEB_CONNECTIONS))?)?;
         let storage =
             StorageMetrics { up: register(&registry, GaugeVec::new(opts(families::STORAGE_UP), &[])?)? };
@@ -281,7 +285,7 @@ impl OwnMetrics {
             register(&registry, GaugeVec::new(opts(families::BUILD_INFO), families::BUILD_INFO.labels)?)?;
         build_info.with_label_values(&[build::VERSION, build::REVISION, build::RUST_VERSION]).set(1.0);
         registry.register(Box::new(ProcessCollector::new()?))?;
-        Ok(Self { registry, api, poll, reload, discovery, web_connections, storage })
+        Ok(Self { registry, api, poll, reload, discovery, webhooks, web_connections, storage })
     }
 }
 
@@ -320,6 +324,7 @@ mod tests {
         own.api.show_quota(Some(1.0), Some(1.0), Some(UnixTime::from_millis(0)));
         own.discovery.configured("file", UnixTime::from_millis(0));
         own.storage.show(true);
+        own.webhooks.configured();
         let gathered: BTreeSet<_> =
             own.registry.gather().iter().map(|family| family.name().to_owned()).collect();
         let table: BTreeSet<_> = families::OWN_FAMILIES.iter().map(|family| family.name.to_owned()).collect();

@@ -3,6 +3,7 @@
 //! Called by `app`. It sends nothing to the Grid API and changes nothing: it reads the exposition and the store, and
 //! asks the app for a reload, or for jobs to join and leave. `listen` binds addresses, `server` accepts connections and bounds them, `stall` breaks those that don't read, `routes` is
 //! the table of endpoints, `respond` makes responses; each endpoint has a file of its own.
+//! `webhook` is what a second server answers, on a port of its own.
 
 pub mod admin;
 mod filter;
@@ -20,6 +21,7 @@ mod stall;
 pub mod status_page;
 #[cfg(test)]
 mod tests;
+pub mod webhook;
 
 use crate::clock::SharedClock;
 use crate::config::WebOptions;

@@ -1,5 +1,7 @@
 //! The set of jobs on the paused clock, with an API in memory.
 
+mod webhooks;
+
 use super::*;
 use crate::app::control::{EXPIRE_EVERY, answer};
 use crate::clock::{SharedClock, TokioClock};
