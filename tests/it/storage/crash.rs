@@ -4,6 +4,7 @@
 use super::{rows, start};
 use crate::support::exporter::Exporter;
 use crate::support::http;
+use crate::support::scrape::{Sample, Scrape};
 use crate::support::simulator::Simulated;
 use grid_bulk_exporter::clock::{SharedClock, SystemClock};
 use grid_bulk_exporter::job::counts::countable;
@@ -131,14 +132,18 @@ fn model(kept: &Kept) -> RowTotals {
 
 async fn check(exporter: &Exporter, acknowledged: &Mutex<Acknowledged>, round: u64) {
     let scrape = exporter.scrape().await;
-    let ids: BTreeSet<String> = scrape.job_ids().into_iter().collect();
+    let label = |name: &str, sample: &Sample| sample.labels.get(name).cloned().unwrap_or_default();
+    let teams: BTreeMap<String, String> = scrape
+        .series("grid_bulk_job_info", &[])
+        .map(|sample| (label("jobId", sample), label("team", sample)))
+        .collect();
     let known = acknowledged.lock().unwrap();
-    for (id, label) in &known.put {
-        let info = scrape.value("grid_bulk_job_info", &[("jobId", id), ("team", label)]);
-        assert!(known.unsure.contains(id) || info == Some(1.0), "round {round}: {id} is lost, or its label");
+    for (id, team) in &known.put {
+        let is_there = teams.get(id) == Some(team);
+        assert!(known.unsure.contains(id) || is_there, "round {round}: {id} is lost, or its label");
     }
     for id in &known.deleted {
-        assert!(!ids.contains(id), "round {round}: {id} came back");
+        assert!(!teams.contains_key(id), "round {round}: {id} came back");
     }
 }
 
@@ -171,7 +176,7 @@ async fn nothing_acknowledged_is_lost_and_the_counters_are_right_however_often_i
         let scrapes = async {
             let mut latest = shown;
             while let Ok(response) = http::get(running.address(), "/metrics").await {
-                let now = rows(&crate::support::scrape::Scrape::parse(&response.text()));
+                let now = rows(&Scrape::parse(&response.text()));
                 assert!(
                     now[0] >= latest[0] && now[1] >= latest[1],
                     "round {round}: {now:?} after {latest:?}"
@@ -210,7 +215,7 @@ async fn nothing_acknowledged_is_lost_and_the_counters_are_right_however_often_i
 }
 
 /// The rows of all jobs of a scrape.
-fn sums(scrape: &crate::support::scrape::Scrape) -> [f64; 2] {
+fn sums(scrape: &Scrape) -> [f64; 2] {
     ["grid_bulk_job_successful_rows", "grid_bulk_job_failed_rows"]
         .map(|name| scrape.series(name, &[]).map(|sample| sample.value).sum())
 }

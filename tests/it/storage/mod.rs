@@ -13,7 +13,7 @@ use std::path::Path;
 /// An exporter that polls this API each second and keeps what it learns in this folder.
 fn start(simulated: &Simulated, folder: &Path, lines: &str) -> Start {
     let config = format!(
-        "grid:\n  base_url: {}\n  client_id: demo\n  client_secret: demo\npoll: {{ interval: 1s }}\n{lines}\n",
+        "grid:\n  base_url: {}\n  client_id: demo\n  client_secret: demo\npoll: {{ interval: 1s, max_requests_per_second: 1000 }}\n{lines}\n",
         simulated.base_url
     );
     Start::with_config(&config)
