@@ -158,7 +158,9 @@ pub(super) async fn hear<R: ReadJob>(
     let kept = jobs.keep_with(taken.clone()).await;
     if kept.is_err() {
         // They are told to come again, and must not be taken for repeated ones then.
-        taken.iter().for_each(|delivery| deliveries.forget(&delivery.id));
+        for delivery in &taken {
+            deliveries.forget(&delivery.id);
+        }
     }
     jobs.show().await;
     for answer in answers {

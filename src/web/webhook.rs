@@ -8,8 +8,8 @@
 
 use crate::catalog::LimitReached;
 use crate::grid::webhook::{Delivery, EndedJob, Incoming as Webhook, KeyFiles, Refusal};
-use crate::web::admin::NotDone;
 use crate::telemetry::webhooks::{WebhookMetrics, WebhookOutcome};
+use crate::web::admin::NotDone;
 use crate::web::respond::{self, Response};
 use crate::web::server::Service;
 use arc_swap::ArcSwap;
@@ -168,9 +168,9 @@ impl Webhooks {
                 let line = "This delivery was taken in before.";
                 (Some(WebhookOutcome::Duplicate), respond::words(StatusCode::CONFLICT, line))
             }
-            Ok(Some(Err(NotDone::NotKept(why)))) => {
-                again(&format!("It could not be written to disk, so a restart would forget it: {why}. Send it again later."))
-            }
+            Ok(Some(Err(NotDone::NotKept(why)))) => again(&format!(
+                "It could not be written to disk, so a restart would forget it: {why}. Send it again later."
+            )),
             Ok(Some(Err(NotDone::Refused(LimitReached { limit })))) => again(&format!(
                 "The job is not watched: {limit} jobs are, which is limits.jobs. Send it again later."
             )),
