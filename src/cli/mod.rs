@@ -13,6 +13,7 @@ mod serve;
 pub mod simulate;
 
 use crate::config::{Environment, Faults, Inputs, WebOptions};
+use crate::storage::StorageOptions;
 use crate::telemetry::log::LogOptions;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use flags::{LogFlags, ServeFlags, WebFlags};
@@ -125,6 +126,8 @@ pub struct ServeArgs {
     pub enable_auto_reload: bool,
     /// The web server.
     pub web: WebOptions,
+    /// What outlives a restart.
+    pub storage: StorageOptions,
     /// The log.
     pub log: LogOptions,
 }
@@ -158,7 +161,7 @@ pub fn parse(
     let environment = Environment::read(&lookup);
     Ok(match line.command.unwrap_or_else(|| Commands::Serve(Box::new(line.serve))) {
         Commands::Serve(flags) => {
-            let ServeFlags { config, web: web_flags, log } = *flags;
+            let ServeFlags { config, web: web_flags, storage, log } = *flags;
             let config_file = config.file.or_else(default_config_file);
             let web = web(web_flags)?;
             let admin_api = web.enable_admin_api;
@@ -166,6 +169,7 @@ pub fn parse(
                 inputs: Inputs { config_file, jobs: config.jobs, environment, admin_api },
                 enable_auto_reload: config.enable_auto_reload,
                 web,
+                storage: storage.into_options(),
                 log: log.into_options(),
             }))
         }

@@ -185,7 +185,7 @@ impl Exposition {
         let mut next = Moment::clone(&moment);
         let is_there = next.get(layout as usize).is_some_and(Option::is_some);
         // A layout that was not there needs all jobs; the others then take them over too, to stay of one moment.
-        let changes = if is_there { self.store.take_changes() } else { Some(self.store.take_all()) };
+        let changes = if is_there { self.store.take_changes() } else { Some(self.store.take_all_pages()) };
         let mut wanted = Arc::new(Rendered::empty(layout));
         for (present, place) in Layout::ALL.into_iter().zip(&mut next) {
             if present == layout {

@@ -168,6 +168,12 @@ impl GridClient {
         self.credentials.generation()
     }
 
+    /// A checksum of the API token's id, by which `storage` sees that it is another.
+    #[must_use]
+    pub fn token_checksum(&self) -> u32 {
+        self.credentials.id_checksum()
+    }
+
     /// Looks at the credentials' files once a second, for ever; the caller owns the task.
     pub async fn watch_credentials(&self) {
         self.credentials.watch().await;

@@ -149,6 +149,11 @@ impl Credentials {
         Arc::clone(&self.sources.lock().basic)
     }
 
+    /// A checksum of the id.
+    pub(super) fn id_checksum(&self) -> u32 {
+        crc32fast::hash(self.sources.lock().basic.id.expose().as_bytes())
+    }
+
     /// A number that grows with each change.
     pub(super) fn generation(&self) -> watch::Receiver<u64> {
         self.sources.generation.subscribe()

@@ -6,7 +6,7 @@ use crate::poller::backoff::{Course, next_poll};
 use crate::poller::breaker::{Change, Failed};
 use crate::poller::retry::{Waiting, wait_before_retry};
 use crate::poller::schedule::Next;
-use crate::poller::{Asked, Poller, report};
+use crate::poller::{Asked, Poller, Told, report};
 use crate::store::Outcome;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ impl<R: ReadJob> Poller<R> {
         let now = Instant::now();
         self.note_pace(&asked, now);
         if self.under_way.get(&asked.id).is_none_or(|request| request.number != asked.number) {
-            // It was broken off when its answer had come already: its poll has ended without it.
+            // It was broken off when its answer had come already: what is known since then is newer.
             return;
         }
         self.under_way.remove(&asked.id);
@@ -74,6 +74,26 @@ impl<R: ReadJob> Poller<R> {
         let next =
             self.schedule.trouble(&id).map(|trouble| next_poll(trouble, course, interval, now, chance));
         self.end_poll(&id, next.unwrap_or(Next::Never), now);
+    }
+
+    /// Somebody else told a job's state. If it has ended, a poll of it that is under way can only bring an older state.
+    pub(super) fn take_told(&mut self, told: Told) {
+        let Told { id, mut reading, change } = told;
+        if !change.is_empty() {
+            self.take_change(change);
+        }
+        // Codes that are known already keep their places.
+        let mut errors = self.surroundings.store.tally_for(&id, self.setup.error_codes_per_job);
+        errors.add_all(&reading.errors);
+        reading.errors = errors;
+        if report::take_news(&id, Outcome::Read(reading), &self.surroundings) {
+            let now = Instant::now();
+            self.validators.remove(&id);
+            self.break_off(&id);
+            let cycle = self.schedule.end(&id, now);
+            self.observe_cycle(cycle);
+        }
+        self.note_readiness();
     }
 
     /// A poll has ended before it began: polls of other jobs show that asking would be in vain.

@@ -29,7 +29,7 @@ use crate::catalog::CatalogChange;
 use crate::clock::SharedClock;
 use crate::config::{JobSpec, PollConfig};
 use crate::grid::{Answer, ReadJob, Validators};
-use crate::job::{JobId, JobMap};
+use crate::job::{JobId, JobMap, JobReading, Status};
 use crate::poller::breaker::Breaker;
 use crate::poller::pacing::Pacer;
 use crate::poller::probe::Probes;
@@ -95,7 +95,19 @@ impl std::fmt::Debug for ClockHandle {
 #[derive(Debug)]
 enum Command<R> {
     Change(CatalogChange, oneshot::Sender<()>),
+    Tell(Box<Told>, oneshot::Sender<()>),
     Setup(Setup<R>),
+}
+
+/// What somebody else told of a job, without a question: as good as the answer of a poll.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The job.
+    pub id: JobId,
+    /// Its state.
+    pub reading: JobReading,
+    /// Joins the job before, if it is new.
+    pub change: CatalogChange,
 }
 
 /// Talks to the poller.
@@ -111,6 +123,15 @@ impl<R> Handle<R> {
     pub async fn change_jobs(&self, change: CatalogChange) {
         let (done, is_done) = oneshot::channel();
         if self.commands.send(Command::Change(change, done)).await.is_ok() {
+            // An error means that the poller ended, which its owner hears of.
+            let _ended = is_done.await;
+        }
+    }
+
+    /// Takes in a job's state that somebody else told; returns once the store has it.
+    pub async fn tell(&self, told: Told) {
+        let (done, is_done) = oneshot::channel();
+        if self.commands.send(Command::Tell(Box::new(told), done)).await.is_ok() {
             // An error means that the poller ended, which its owner hears of.
             let _ended = is_done.await;
         }
@@ -317,6 +338,10 @@ impl<R: ReadJob> Poller<R> {
                 // Nobody waits any more if the reload was given up.
                 let _unheard = done.send(());
             }
+            Command::Tell(told, done) => {
+                self.take_told(*told);
+                let _unheard = done.send(());
+            }
             Command::Setup(setup) => {
                 let now = Instant::now();
                 self.schedule.set_interval(setup.poll.interval, now);
@@ -352,14 +377,19 @@ impl<R: ReadJob> Poller<R> {
         let is_known = change.known_before || !self.has_first_set;
         let count_from = if is_known { CountFrom::FirstReading } else { CountFrom::Zero };
         self.has_first_set = true;
-        if !change.joined.is_empty() {
-            for job in &change.joined {
-                self.probe_joins(&job.id);
-            }
-            self.schedule.join(change.joined.iter().map(|job| job.id.clone()), now);
+        for job in &change.joined {
+            self.probe_joins(&job.id);
         }
+        let joined: Vec<JobId> = change.joined.iter().map(|job| job.id.clone()).collect();
         let named = change.joined.into_iter().chain(change.relabelled);
         store.join(named.map(new_job).collect(), count_from);
+        // A job that was kept over a restart may have ended already.
+        let has_ended = |id: &JobId| store.job(id).and_then(|job| job.status()).is_some_and(Status::is_ended);
+        let (ended, open): (Vec<_>, Vec<_>) = joined.into_iter().partition(has_ended);
+        self.schedule.join_ended(ended, now);
+        if !open.is_empty() {
+            self.schedule.join(open.into_iter(), now);
+        }
     }
 
     /// Ends the poll of a job that leaves. Should the job come back at once, the old answer would be taken for the

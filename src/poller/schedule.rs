@@ -97,6 +97,15 @@ impl Schedule {
         }
     }
 
+    /// Jobs join that ended before: they are never polled.
+    pub(super) fn join_ended(&mut self, ids: Vec<JobId>, now: Instant) {
+        for id in ids {
+            let trouble = Trouble::default();
+            self.entries
+                .insert(id, Entry { place: 0.0, due: now, state: State::Ended, tried: true, trouble });
+        }
+    }
+
     /// All jobs that wait, those that were never polled first.
     pub(super) fn waiting(&self) -> Vec<JobId> {
         let waits = |entry: &Entry| matches!(entry.state, State::Waiting(_));
@@ -199,6 +208,20 @@ impl Schedule {
             }
         }
         self.cycles.answered(due, now)
+    }
+
+    /// A job has ended without a poll: it is not due any more, and a poll of it that is under way changes nothing.
+    pub(super) fn end(&mut self, id: &JobId, now: Instant) -> Option<Duration> {
+        let entry = self.entries.get_mut(id)?;
+        if !entry.tried {
+            entry.tried = true;
+            self.untried -= 1;
+        }
+        match std::mem::replace(&mut entry.state, State::Ended) {
+            State::Waiting(_) => self.cycles.withdrawn(entry.due),
+            State::UnderWay => self.cycles.answered(entry.due, now),
+            State::Ended => None,
+        }
     }
 
     /// Takes another interval from `now` on. Jobs under way and first polls stay as they are.
@@ -369,6 +392,21 @@ mod tests {
         schedule.answered(&job, Next::Never, start);
         assert_eq!(schedule.untried(), 1);
         assert_eq!(schedule.take_due(start), Some(job));
+    }
+
+    #[test]
+    fn a_job_that_ends_without_a_poll_is_not_due_and_its_poll_under_way_is_ignored() {
+        let (mut schedule, start) = schedule(2);
+        let job = schedule.take_due(start).unwrap();
+        for number in [0, 1] {
+            schedule.end(&id(number), start);
+        }
+        assert_eq!(schedule.untried(), 0);
+        schedule.answered(&job, Next::Place(start), start);
+        assert_eq!(schedule.next_due(), None);
+        assert_eq!(schedule.end(&id(0), start), None, "it had ended");
+        let end = schedule.end_cycle(start + INTERVAL).unwrap();
+        assert_eq!(end, CycleEnd { overrun: false, duration: Some(Duration::ZERO) });
     }
 
     #[test]

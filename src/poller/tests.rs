@@ -1,5 +1,7 @@
 //! The poller on tokio's paused clock, with a reader in memory.
 
+mod told;
+
 use super::*;
 use crate::clock::{TokioClock, UnixTime};
 use crate::config::JobSource;

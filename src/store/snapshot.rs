@@ -37,7 +37,7 @@ pub struct JobSnapshot {
     /// How fast its rows are processed, for the page.
     pub rate: Rate,
     /// Contradictions that were logged already, a bit each.
-    logged: u8,
+    pub(super) logged: u8,
 }
 
 /// What the API said of a job.

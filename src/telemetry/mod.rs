@@ -10,3 +10,4 @@ pub mod native;
 pub mod own;
 pub mod process;
 pub mod registry;
+pub mod webhooks;

@@ -9,6 +9,7 @@ use crate::telemetry::families::{self, Family};
 use crate::telemetry::latency::LatencyHistogram;
 use crate::telemetry::process::ProcessCollector;
 use crate::telemetry::registry::OwnRegistry;
+use crate::telemetry::webhooks::WebhookMetrics;
 use prometheus::core::Collector;
 use prometheus::{Counter, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use std::collections::BTreeMap;
@@ -176,6 +177,20 @@ impl DiscoveryMetrics {
     }
 }
 
+/// What the storage measures.
+#[derive(Clone, Debug)]
+pub struct StorageMetrics {
+    up: GaugeVec,
+}
+
+impl StorageMetrics {
+    /// Shows whether what is learnt is written; until this is called there is no storage.
+    pub fn show(&self, is_up: bool) {
+        let none: [&str; 0] = [];
+        self.up.with_label_values(&none).set(if is_up { 1.0 } else { 0.0 });
+    }
+}
+
 /// All metrics of the exporter itself, and the registry that gathers them.
 #[derive(Clone, Debug)]
 pub struct OwnMetrics {
@@ -189,8 +204,12 @@ pub struct OwnMetrics {
     pub reload: ReloadMetrics,
     /// Of the sources of jobs.
     pub discovery: DiscoveryMetrics,
+    /// Of webhooks.
+    pub webhooks: WebhookMetrics,
     /// Connections open to our web server.
     pub web_connections: IntGauge,
+    /// Of the storage.
+    pub storage: StorageMetrics,
 }
 
 /// Version, revision and compiler of this build.
@@ -256,23 +275,26 @@ impl OwnMetrics {
             )?)?,
             servers: Arc::default(),
         };
-        for source in ["file", "http", "admin"] {
+        for source in ["file", "http", "admin", "webhook"] {
             discovery.rejected.with_label_values(&[source]);
         }
+        let webhooks = WebhookMetrics::register(&mut registry)?;
         let web_connections = registry.register(IntGauge::with_opts(opts(families::WEB_CONNECTIONS))?)?;
+        let storage =
+            StorageMetrics { up: registry.register(GaugeVec::new(opts(families::STORAGE_UP), &[])?)? };
         let build_info =
             registry.register(GaugeVec::new(opts(families::BUILD_INFO), families::BUILD_INFO.labels)?)?;
         build_info.with_label_values(&[build::VERSION, build::REVISION, build::RUST_VERSION]).set(1.0);
         registry.register(ProcessCollector::new()?)?;
         let latencies = vec![api.request_duration.clone(), poll.cycle_duration.clone()];
         let registry = OwnRegistry::new(registry.collectors, latencies, clock.now());
-        Ok(Self { registry, api, poll, reload, discovery, web_connections })
+        Ok(Self { registry, api, poll, reload, discovery, webhooks, web_connections, storage })
     }
 }
 
 /// Metrics as they are built.
 #[derive(Default)]
-struct Registering {
+pub(super) struct Registering {
     /// Checks names, labels and that no metric is there twice.
     checks: Registry,
     collectors: Vec<Box<dyn Collector>>,
@@ -280,7 +302,10 @@ struct Registering {
 
 impl Registering {
     /// Takes a metric in and hands it back.
-    fn register<M: Collector + Clone + 'static>(&mut self, metric: M) -> Result<M, prometheus::Error> {
+    pub(super) fn register<M: Collector + Clone + 'static>(
+        &mut self,
+        metric: M,
+    ) -> Result<M, prometheus::Error> {
         self.checks.register(Box::new(metric.clone()))?;
         self.collectors.push(Box::new(metric.clone()));
         Ok(metric)
@@ -311,6 +336,8 @@ mod tests {
         let own = metrics();
         own.api.show_quota(Some(1.0), Some(1.0), Some(UnixTime::from_millis(0)));
         own.discovery.configured("file", UnixTime::from_millis(0));
+        own.storage.show(true);
+        own.webhooks.configured();
         let gathered: BTreeSet<_> =
             own.registry.gather().iter().map(|family| family.name().to_owned()).collect();
         let table: BTreeSet<_> = families::OWN_FAMILIES.iter().map(|family| family.name.to_owned()).collect();

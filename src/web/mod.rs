@@ -3,6 +3,7 @@
 //! Called by `app`. It sends nothing to the Grid API and changes nothing: it reads the exposition and the store, asks
 //! the app for a reload, or for jobs to join and leave, and the poller for a poll now. `listen` binds addresses, `server` accepts connections and bounds them, `stall` breaks those that don't read, `routes` is
 //! the table of endpoints, `respond` makes responses; each endpoint has a file of its own.
+//! `webhook` is what a second server answers, on a port of its own.
 
 pub mod admin;
 mod filter;
@@ -21,6 +22,7 @@ pub mod server;
 mod stall;
 #[cfg(test)]
 mod tests;
+pub mod webhook;
 
 use crate::clock::SharedClock;
 use crate::config::WebOptions;

@@ -98,6 +98,8 @@ fn each_flag_of_the_design_has_its_variable() {
         ("web.enable-lifecycle", "TRUE"),
         ("web.enable-admin-api", "yes"),
         ("web.enable-probe", "1"),
+        ("storage.path", "/var/lib/x"),
+        ("storage.on-error", "memory"),
         ("log.level", "warn"),
         ("log.format", "json"),
     ];

@@ -18,6 +18,7 @@ fn permitted() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("store", with(&["telemetry", "config"])),
         ("catalog", with(&["telemetry", "config", "tls"])),
         ("poller", with(&["telemetry", "config", "grid", "store", "catalog"])),
+        ("storage", with(&["telemetry", "config", "store"])),
         ("exposition", with(&["telemetry", "store"])),
         ("web", with(&["telemetry", "config", "exposition", "store", "catalog", "poller"])),
         ("sim", with(&[])),

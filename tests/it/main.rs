@@ -32,4 +32,5 @@ mod prometheus;
 mod secrets;
 mod serve;
 mod sim;
+mod storage;
 mod support;

@@ -154,7 +154,7 @@ pub fn render_jobs(summary: &Summary) -> Vec<u8> {
 
 /// `grid_bulk_rows_total`, counted since `since`, with exemplars.
 #[must_use]
-pub fn render_rows(rows: &RowTotals, exemplars: &RowExemplars, since: UnixTime) -> Vec<u8> {
+pub fn render_rows(rows: &RowTotals, exemplars: &RowExemplars, since: Option<UnixTime>) -> Vec<u8> {
     let mut samples = Vec::with_capacity(512);
     for (result, rows, exemplar) in
         [("successful", rows.successful, &exemplars.successful), ("failed", rows.failed, &exemplars.failed)]
@@ -164,7 +164,9 @@ pub fn render_rows(rows: &RowTotals, exemplars: &RowExemplars, since: UnixTime) 
         if let Some(exemplar) = exemplar.as_ref().filter(|exemplar| fits_exemplar(exemplar)) {
             bytes_field(field::COUNTER_EXEMPLAR, &exemplar_message(exemplar), &mut counter);
         }
-        bytes_field(field::COUNTER_CREATED, &timestamp(since), &mut counter);
+        if let Some(since) = since {
+            bytes_field(field::COUNTER_CREATED, &timestamp(since), &mut counter);
+        }
         let mut metric = Vec::with_capacity(160);
         append_label("result", result, &mut metric);
         bytes_field(field::METRIC_COUNTER, &counter, &mut metric);
