@@ -10,9 +10,10 @@
 //! `negotiate` reads what the scraper accepts, `selection` which families it wants, `shape` says which bytes formats
 //! share, `usage` which are in use. `samples` decides which samples a job has, `text` and `protobuf` write them, `own`
 //! adds the exporter's own metrics, `pages` is the whole of one moment, made of `strip`s, `gzip` and `zstd` compress
-//! parts that are put together, `body` sends them without copying. Called by `web` (scrapes) and by `app` (the refresh
-//! task).
+//! parts that are put together, `body` sends them without copying; `alone` renders one job for `/probe`. Called by
+//! `web` (scrapes) and by `app` (the refresh task).
 
+pub mod alone;
 pub mod body;
 pub mod gzip;
 pub mod negotiate;
