@@ -264,6 +264,25 @@ async fn unused_bytes_go_while_nothing_changes() {
 }
 
 #[test]
+fn no_format_sends_more_than_text() {
+    let (store, exposition) = exposition(2000);
+    for number in 0..2000 {
+        store.apply(&format!("Job:{number}").parse().unwrap(), Outcome::Read(reading()), NOW);
+    }
+    let length = |format, encoding| {
+        let wanted = Wanted { format, encoding, ..Wanted::default() };
+        exposition.scrape(wanted).length()
+    };
+    for encoding in Encoding::ALL {
+        let text = length(Format::Text004, encoding);
+        assert_eq!(length(Format::Text100, encoding), text);
+        // OpenMetrics has exemplars and its end in addition.
+        assert!(length(Format::OpenMetrics100, encoding) < text + 200);
+        assert!(length(Format::Protobuf, encoding) < text, "{encoding:?}");
+    }
+}
+
+#[test]
 fn all_layouts_show_the_same_moment() {
     let (store, exposition) = exposition(200);
     let processed = |exposition: &Exposition| {

@@ -65,7 +65,13 @@ impl Route {
 pub fn table(telemetry_path: &str) -> Vec<Route> {
     let read = "GET, HEAD";
     [
-        (telemetry_path, read, Endpoint::Metrics, "the metrics, in the format and compression that the scraper takes; `name[]=` chooses families; the path is that of `--web.telemetry-path`"),
+        (
+            telemetry_path,
+            read,
+            Endpoint::Metrics,
+            "the metrics, in the format and compression that the scraper takes; `name[]=` chooses families; the path is \
+             that of `--web.telemetry-path`",
+        ),
         (
             "/",
             read,
