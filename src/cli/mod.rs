@@ -63,7 +63,7 @@ enum Commands {
     /// Run the exporter with a simulated Grid API and moving jobs: no account needed
     Demo(Box<DemoFlags>),
     /// Run the simulated Grid API alone
-    Simulate(simulate::SimulateArgs),
+    Simulate(Box<simulate::SimulateArgs>),
     /// Read a configuration file and say what is in it, or everything that is wrong with it
     CheckConfig(CheckConfigFlags),
     /// Ask the running exporter whether it is healthy; exit code 0 or 1, for containers
