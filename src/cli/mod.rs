@@ -174,7 +174,7 @@ pub fn parse(
             let (web, log) = (web(web_flags)?, log.into_options());
             Command::Demo(Box::new(DemoArgs { prometheus, grafana_files, web, log }))
         }
-        Commands::Simulate(args) => Command::Simulate(Box::new(args)),
+        Commands::Simulate(args) => Command::Simulate(args),
         Commands::CheckConfig(flags) => {
             let config_file = Some(flags.file);
             Command::CheckConfig(Inputs { config_file, environment, ..Inputs::default() })
