@@ -64,7 +64,7 @@ enum Commands {
     /// Run the exporter with a simulated Grid API and moving jobs: no account needed
     Demo(Box<DemoFlags>),
     /// Run the simulated Grid API alone
-    Simulate(simulate::SimulateArgs),
+    Simulate(Box<simulate::SimulateArgs>),
     /// Read a configuration file and say what is in it, or everything that is wrong with it
     CheckConfig(CheckConfigFlags),
     /// Ask the running exporter whether it is healthy; exit code 0 or 1, for containers
@@ -178,7 +178,7 @@ pub fn parse(
             let (web, log) = (web(web_flags)?, log.into_options());
             Command::Demo(Box::new(DemoArgs { prometheus, grafana_files, web, log }))
         }
-        Commands::Simulate(args) => Command::Simulate(Box::new(args)),
+        Commands::Simulate(args) => Command::Simulate(args),
         Commands::CheckConfig(flags) => {
             let config_file = Some(flags.file);
             Command::CheckConfig(Inputs { config_file, environment, ..Inputs::default() })

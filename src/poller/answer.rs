@@ -92,6 +92,7 @@ impl<R: ReadJob> Poller<R> {
             self.break_off(&id);
             let cycle = self.schedule.end(&id, now);
             self.observe_cycle(cycle);
+            self.answer_probes(&id);
         }
         self.note_readiness();
     }

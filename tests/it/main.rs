@@ -34,3 +34,4 @@ mod serve;
 mod sim;
 mod storage;
 mod support;
+mod webhook;

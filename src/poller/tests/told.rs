@@ -21,11 +21,11 @@ impl Bench {
         self.store.job(&id(job)).and_then(|job| job.status())
     }
 
-    fn inconsistencies(&self) -> f64 {
+    fn contradicted(&self) -> bool {
         let gathered = self.own.registry.gather();
         let name = crate::telemetry::families::API_INCONSISTENT.name;
         let family = gathered.into_iter().find(|family| family.name() == name).unwrap();
-        family.get_metric().iter().map(|metric| metric.get_counter().get_value()).sum()
+        family.get_metric().iter().any(|metric| metric.get_counter().get_value() > 0.0)
     }
 }
 
@@ -40,7 +40,7 @@ async fn a_poll_under_way_does_not_undo_what_was_told() {
     sleep(Duration::from_secs(120)).await;
     assert_eq!(bench.status("a"), Some(Status::Completed));
     assert_eq!(bench.fake.polls_of("a").len(), 1, "nor is it polled again");
-    assert_eq!(bench.inconsistencies(), 0.0, "the API did not contradict itself");
+    assert!(!bench.contradicted(), "the API did not contradict itself");
     let job = bench.store.job(&id("a")).unwrap();
     assert!(job.poll_success());
     assert_eq!(job.last_poll_success, Some(UnixTime::from_millis(1_755_000_001_000)));
@@ -59,7 +59,7 @@ async fn an_answer_that_was_there_already_is_older_than_what_was_told() {
         bench.tell("a", state("FAILED", 10.0)).await;
         sleep(Duration::from_secs(60)).await;
         assert_eq!(bench.status("a"), Some(Status::Failed), "after {micros} µs");
-        assert_eq!(bench.inconsistencies(), 0.0);
+        assert!(!bench.contradicted());
         assert_eq!(bench.fake.polls_of("a").len(), 1);
     }
 }
@@ -135,7 +135,9 @@ async fn codes_that_are_known_keep_their_places() {
     let bench = Bench::start(&["a"], 16, 50.0).await;
     let with_codes = |codes: &[&str]| {
         let mut errors = ErrorTally::new(40);
-        codes.iter().for_each(|code| errors.count(Some(code)));
+        for code in codes {
+            errors.count(Some(code));
+        }
         JobReading { errors, ..state("PROCESSING", 5.0) }
     };
     bench.tell("a", with_codes(&["A", "B"])).await;
