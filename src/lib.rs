@@ -23,7 +23,7 @@
 //! | [`grid`], `store`, `catalog` | the rows above, never each other; of the configuration only their own section |
 //! | `poller` | `catalog`, `grid`, `store` and above: the only place where the three meet |
 //! | `exposition` | `store`, `telemetry`, `job`; it doesn't know that an API exists |
-//! | `web` | `exposition`, the handles of `store`, `catalog` and `poller`, the first rows |
+//! | `web` | `exposition`, `tls`, the handles of `store`, `catalog` and `poller`, the first rows |
 //! | `sim` | `job`, `clock`, `secret`; not `grid`, or one mistake made in both would hide itself |
 //! | `app`, `cli` | everything; nothing uses them |
 

@@ -24,6 +24,7 @@ use crate::grid::client::GridClient;
 use crate::poller::{ClockHandle, Poller, Setup, Surroundings};
 use crate::store::Store;
 use crate::telemetry::own::{OwnMetrics, build};
+use crate::web::door::{Door, DoorError};
 use crate::web::listen::{self, ListenError};
 use crate::web::reload::ReloadRequest;
 use crate::web::{Web, server};
@@ -44,6 +45,9 @@ pub enum AppError {
     /// The Grid client can't be built: a certificate or a secret file.
     #[error("{0}")]
     Client(String),
+    /// The web configuration file is refused.
+    #[error("{0}")]
+    Door(#[from] DoorError),
     /// A listening socket can't be had.
     #[error("{0}")]
     Listen(#[from] ListenError),
@@ -77,9 +81,11 @@ impl Exporter {
         let own = OwnMetrics::new(&clock)?;
         let client = new_client(&config, &own, &clock).map_err(AppError::Client)?;
         let prepared = discovery::prepare(&config).map_err(AppError::Client)?;
+        let door = options.config_file.as_deref().map(Door::open).transpose()?.map(Arc::new);
         let listeners = bind(&options).await?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         log_warnings(&warnings);
+        log_warnings(&door.as_ref().map(|door| door.warnings()).unwrap_or_default());
 
         let store = Store::new(clock.now());
         let exposition = Arc::new(Exposition::new(store.clone(), own.registry.clone()));
@@ -125,6 +131,7 @@ impl Exporter {
             reload: reload.clone(),
             admin,
             connections: own.web_connections.clone(),
+            door,
             clock: Arc::clone(&clock),
         });
         let watched = jobs.catalog.len();
@@ -161,8 +168,9 @@ impl Exporter {
 
     /// Runs until `shutdown`, then answers what is under way and returns.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), AppError> {
+        let scheme = if self.web.door.as_ref().is_some_and(|door| door.has_tls()) { "https" } else { "http" };
         for address in &self.addresses {
-            info!(%address, "listening on http://{address}{}/", self.web.options.route_prefix);
+            info!(%address, "listening on {scheme}://{address}{}/", self.web.options.route_prefix);
         }
         let mut tasks = JoinSet::new();
         let poller = self.poller.run(shutdown.child_token());

@@ -169,7 +169,7 @@ pub enum Key {
     Plain(&'static Plain),
 }
 
-const fn plain(
+pub(super) const fn plain(
     path: &'static str,
     type_name: &'static str,
     default: &'static str,
@@ -409,17 +409,17 @@ impl Key {
     }
 }
 
-/// The keys that stand directly under `section` (empty for the top level), by their last name.
-pub(super) fn under(section: &str) -> impl Iterator<Item = &'static str> {
-    KEYS.iter().filter_map(move |key| {
+/// The keys of `table` that stand directly under `section` (empty for the top level), by their last name.
+pub(super) fn under(table: &'static [Key], section: &str) -> impl Iterator<Item = &'static str> {
+    table.iter().filter_map(move |key| {
         let (parent, name) = split(key.path());
         (parent == section).then_some(name)
     })
 }
 
-/// The sections in which a key of this last name stands.
-pub(super) fn sections_of(name: &str) -> impl Iterator<Item = &'static str> {
-    KEYS.iter().filter_map(move |key| {
+/// The sections of `table` in which a key of this last name stands.
+pub(super) fn sections_of(table: &'static [Key], name: &str) -> impl Iterator<Item = &'static str> {
+    table.iter().filter_map(move |key| {
         let (parent, last) = split(key.path());
         (last == name && !parent.contains('[')).then_some(parent)
     })

@@ -2,7 +2,7 @@
 //!
 //! [`reload`] is the way in: it reads the file (`source` its bytes, `yaml` its structure, `file` its meaning)
 //! and lets [`merge`] put flags over environment over file. [`keys`] is the table of all keys. Each part of the
-//! program takes its own section, never the whole.
+//! program takes its own section, never the whole. [`web_file`] reads the web server's own file.
 
 mod discovery;
 pub mod environment;
@@ -17,6 +17,7 @@ mod section;
 pub(crate) mod source;
 pub mod urls;
 pub mod values;
+pub mod web_file;
 pub(crate) mod yaml;
 
 pub use environment::Environment;
@@ -25,6 +26,7 @@ pub use jobs::{MOST_LABEL_NAMES, MOST_VALUE_BYTES};
 pub use merge::{Draft, Inputs};
 pub use places::Places;
 pub use reload::{ConfigFingerprint, Loaded};
+pub use web_file::{TlsServerConfig, WebFile};
 
 use crate::job::{JobId, Labels};
 use crate::secret::Secret;
@@ -292,6 +294,8 @@ pub struct WebOptions {
     pub listen_addresses: Vec<String>,
     /// Take the listening sockets from systemd instead.
     pub systemd_socket: bool,
+    /// The web configuration file: TLS, users, headers.
+    pub config_file: Option<PathBuf>,
     /// Path of the metrics; begins with `/`.
     pub telemetry_path: String,
     /// The URL under which users reach the exporter; its path is the default of `route_prefix`.

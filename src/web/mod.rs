@@ -1,12 +1,16 @@
 //! The web server: metrics, status page, JSON API, health.
 //!
 //! Called by `app`. It sends nothing to the Grid API and changes nothing: it reads the exposition and the store, and
-//! asks the app for a reload, or for jobs to join and leave. `listen` binds addresses, `server` accepts connections and bounds them, `stall` breaks those that don't read, `routes` is
-//! the table of endpoints, `respond` makes responses; each endpoint has a file of its own.
+//! asks the app for a reload, or for jobs to join and leave. `listen` binds addresses, `server` accepts connections,
+//! `connections` bounds them, `stall` breaks those that don't read, `wire` those whose requests can be read in two ways,
+//! `door` asks for users and certificates, `held` bounds what answers under way hold, `routes` is the table of endpoints, `respond` makes responses; each endpoint has a file of its own.
 
 pub mod admin;
+mod connections;
+pub mod door;
 mod filter;
 pub mod health;
+mod held;
 pub mod jobs;
 pub mod listen;
 pub mod metrics;
@@ -20,12 +24,14 @@ mod stall;
 pub mod status_page;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use crate::clock::SharedClock;
 use crate::config::WebOptions;
 use crate::exposition::Exposition;
 use crate::store::Store;
 use crate::web::admin::AdminRequest;
+use crate::web::door::Door;
 use crate::web::reload::ReloadRequest;
 use prometheus::IntGauge;
 use std::sync::Arc;
@@ -47,6 +53,8 @@ pub struct Web {
     pub admin: mpsc::Sender<AdminRequest>,
     /// Open connections.
     pub connections: IntGauge,
+    /// The web configuration file at work; nothing if there is none.
+    pub door: Option<Arc<Door>>,
     /// For the ages on the page.
     pub clock: SharedClock,
     /// Places for scrapes; nothing if they are not limited.

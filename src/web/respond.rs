@@ -2,6 +2,7 @@
 
 use crate::exposition::body::{Parts, ScrapeBody};
 use crate::exposition::negotiate::Encoding;
+use crate::web::held::Holds;
 use bytes::{Buf, Bytes};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -44,9 +45,9 @@ impl http_body::Body for Permitted {
     ) -> Poll<Option<Result<http_body::Frame<Sent>, Self::Error>>> {
         let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
         let permit = self.permit.take();
-        Poll::Ready(
-            frame.map(|frame| frame.map(|frame| frame.map_data(|parts| Sent { parts, _permit: permit }))),
-        )
+        Poll::Ready(frame.map(|frame| {
+            frame.map(|frame| frame.map_data(|parts| Sent { parts, _permit: permit, _holds: None }))
+        }))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -64,11 +65,20 @@ impl http_body::Body for Permitted {
 pub struct Sent {
     parts: Parts,
     _permit: Option<OwnedSemaphorePermit>,
+    _holds: Option<Holds>,
+}
+
+impl Sent {
+    /// The same bytes, which hold this until they are sent.
+    #[must_use]
+    pub fn holding(self, holds: Option<Holds>) -> Self {
+        Self { _holds: holds, ..self }
+    }
 }
 
 impl From<Bytes> for Sent {
     fn from(bytes: Bytes) -> Self {
-        Self { parts: bytes.into(), _permit: None }
+        Self { parts: bytes.into(), _permit: None, _holds: None }
     }
 }
 
@@ -99,7 +109,6 @@ pub fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Byt
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
@@ -132,12 +141,22 @@ pub fn no_content() -> Response {
 pub fn page(html: String) -> Response {
     let mut response = whole(StatusCode::OK, "text/html; charset=utf-8", html);
     let headers = response.headers_mut();
+    // The rest comes with every response.
     let policy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// The headers that no response goes without: browsers guess no types, frame nothing of ours, load nothing for what is
+/// not a page, and tell nobody the address.
+pub fn protect(headers: &mut HeaderMap) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers
+        .entry(CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
 }
 
 /// 404 in plain words; `start` is where the status page is.

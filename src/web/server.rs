@@ -1,28 +1,37 @@
 //! Accepts connections and serves them, within bounds, until it is told to stop. Called by `app`.
 //!
-//! HTTP/1.1 and HTTP/2 without TLS. Connections are bounded in number, requests must come and responses be taken in
-//! time, and a stop answers what is under way before it returns.
+//! HTTP/1.1 and HTTP/2, inside TLS where the web configuration file says so. Connections are bounded in number, requests
+//! must come and responses be taken in time, and a stop answers what is under way before it returns.
 
+use crate::tls::stream::ServerStream;
+use crate::web::connections::{Connection, Connections, Place};
+use crate::web::held::{Held, Memory};
 use crate::web::stall::Stalling;
-use crate::web::{Web, routes};
+use crate::web::wire::Strict;
+use crate::web::{Web, respond, routes};
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderValue, Method, Request, Version};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use prometheus::IntGauge;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-/// Connections open at once; more wait in the system's queue.
+/// Connections open at once; for a new one another is closed. Fewer if the process may not have as many files open.
 const CONNECTIONS: usize = 1024;
 
-/// The time for the first request of a connection.
+/// File descriptors that are left for everything else: polls, files, listeners.
+const OTHER_FILES: usize = 160;
+
+/// The time for the first request of a connection, with the handshake of TLS.
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A response must be taken on within this time.
@@ -34,39 +43,67 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// The largest head, in bytes.
 const HEAD_BYTES: usize = 32 * 1024;
 
+/// Streams of one HTTP/2 connection at once.
+const STREAMS: u32 = 64;
+
+/// What a client of HTTP/2 may send ahead, in bytes: no body that we take is larger.
+const WINDOW_BYTES: u32 = 65_535;
+
+/// What waits to be sent on one stream of HTTP/2, in bytes, beside the response itself.
+const SEND_BYTES: usize = 64 * 1024;
+
+/// Streams that a client may open and reset before they were looked at ('rapid reset'), and that we may reset for its
+/// faults, before the connection is closed.
+const RESETS: usize = 32;
+
+/// A scraper for which a place is made waits so long for it.
+const PLACE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// What is under way at a stop has so long to end.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// After `accept` failed (no file descriptors left, say), the next try waits so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What all connections share.
+struct Server {
+    web: Arc<Web>,
+    connections: Arc<Connections>,
+    memory: Memory,
+}
+
 /// Serves until `shutdown`, then answers what is under way, for [`STOP_TIMEOUT`] at most.
 pub async fn serve(web: Arc<Web>, listeners: Vec<TcpListener>, shutdown: CancellationToken) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let connections = Connections::new(most_connections(), web.connections.clone());
+    let server = Arc::new(Server { web, connections, memory: Memory::new() });
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        accepting.spawn(accept(Arc::clone(&web), listener, Arc::clone(&places), shutdown.clone()));
+        accepting.spawn(accept(Arc::clone(&server), listener, shutdown.clone()));
     }
     while accepting.join_next().await.is_some() {}
 }
 
+/// How many connections may be open, by the process's limit of file descriptors.
+fn most_connections() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let files = limit.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
+    CONNECTIONS.min(files.saturating_sub(OTHER_FILES).max(files / 4))
+}
+
 /// Accepts until `shutdown`, each connection in a task of its own; then waits for those to end.
-async fn accept(web: Arc<Web>, listener: TcpListener, places: Arc<Semaphore>, shutdown: CancellationToken) {
+async fn accept(server: Arc<Server>, listener: TcpListener, shutdown: CancellationToken) {
     let mut connections = JoinSet::new();
     loop {
-        let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await.ok();
-            (listener.accept().await, place)
-        };
         tokio::select! {
             () = shutdown.cancelled() => break,
             Some(_ended) = connections.join_next() => {}
-            (accepted, place) = accepted => match accepted {
-                Ok((stream, _peer)) => {
-                    connections.spawn(serve_connection(Arc::clone(&web), stream, place, shutdown.clone()));
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    connections.spawn(serve_connection(Arc::clone(&server), stream, peer, shutdown.clone()));
                 }
                 Err(error) => {
                     warn!(%error, "a connection could not be accepted");
+                    server.connections.evict_one();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -78,55 +115,134 @@ async fn accept(web: Arc<Web>, listener: TcpListener, places: Arc<Semaphore>, sh
 
 /// Serves one connection to its end. A fault of a client is that client's trouble alone.
 async fn serve_connection(
-    web: Arc<Web>,
+    server: Arc<Server>,
     stream: TcpStream,
-    place: Option<OwnedSemaphorePermit>,
+    peer: SocketAddr,
     shutdown: CancellationToken,
 ) {
-    let open = OpenConnection::new(web.connections.clone());
+    let place = server.connections.enter(peer.ip().to_canonical());
     // Scrapes are whole responses: waiting to fill a packet only delays their end.
     let _best_effort = stream.set_nodelay(true);
-    // Whether a request came at all.
-    let asked = AtomicBool::new(false);
+    let connection = &place.connection;
+    let result = tokio::select! {
+        result = speak(&server, stream, &place, &shutdown) => result,
+        // hyper's own limits begin only once it knows which version is spoken.
+        () = silence(connection) => Ok(()),
+        () = connection.evicted() => {
+            debug!("a connection was closed to make room for others");
+            Ok(())
+        }
+    };
+    if let Err(error) = result {
+        debug!(%error, "a connection ended by a fault");
+    }
+}
+
+/// Speaks TLS and HTTP on one connection.
+async fn speak(
+    server: &Arc<Server>,
+    stream: TcpStream,
+    place: &Place,
+    shutdown: &CancellationToken,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let (tls, http2) = server.web.door.as_ref().map_or((None, true), |door| door.for_connection());
+    let stream = tokio::select! {
+        stream = ServerStream::accept(stream, tls.as_deref()) => stream?,
+        () = shutdown.cancelled() => return Ok(()),
+    };
     let service = service_fn(|request| {
-        asked.store(true, Ordering::Relaxed);
-        let web = Arc::clone(&web);
-        async move { Ok::<_, Infallible>(routes::answer(&web, request).await) }
+        let (server, connection) = (Arc::clone(server), Arc::clone(&place.connection));
+        async move { Ok::<_, Infallible>(server.answer(request, &connection).await) }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(64)
+        .max_concurrent_streams(STREAMS)
         .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(RESETS)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .max_send_buf_size(SEND_BYTES)
         .keep_alive_interval(HEAD_TIMEOUT);
-    let io = TokioIo::new(Stalling::new(stream, STALL_TIMEOUT));
+    if !http2 {
+        builder = builder.http1_only();
+    }
+    let io = TokioIo::new(Strict::new(Stalling::new(stream, STALL_TIMEOUT)));
     let connection = builder.serve_connection(io, service);
     tokio::pin!(connection);
-    let result = tokio::select! {
+    tokio::select! {
         result = connection.as_mut() => result,
-        // hyper's own limits begin only once it knows which version is spoken.
-        () = silence(&asked) => Ok(()),
         () = shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            if asked.load(Ordering::Relaxed) {
+            if place.connection.has_asked() {
                 end_in_time(connection.as_mut()).await
             } else {
                 Ok(())
             }
         }
-    };
-    if let Err(error) = result {
-        debug!(%error, "a connection ended by a fault");
     }
-    drop((open, place));
+}
+
+impl Server {
+    /// Answers one request: the door first, then the endpoints.
+    async fn answer(&self, request: Request<Incoming>, connection: &Arc<Connection>) -> http::Response<Held> {
+        let busy = connection.begin();
+        let web = &self.web;
+        let is_head = request.method() == Method::HEAD;
+        // `wire` does not follow where a body ends, so nothing comes behind it.
+        let is_last = request.version() < Version::HTTP_2
+            && [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| request.headers().contains_key(name));
+        let passed = match &web.door {
+            None => Ok(()),
+            Some(door) => {
+                let is_open = routes::asks_for_nobody(web, request.uri().path());
+                door.pass(connection.peer(), request.headers(), is_open).await
+            }
+        };
+        let mut response = match passed {
+            Ok(()) => {
+                self.make_room(&request, connection).await;
+                routes::answer(web, request).await
+            }
+            Err(mut refused) => {
+                if is_head {
+                    *refused.body_mut() = Either::Right(Full::default());
+                }
+                refused
+            }
+        };
+        let headers = response.headers_mut();
+        respond::protect(headers);
+        if is_last {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        let mut response = self.memory.hold(response, busy);
+        if let Some(door) = &web.door {
+            door.set_headers(response.headers_mut());
+        }
+        response
+    }
+
+    /// If all places for scrapes are taken, frees that of the slowest answer for this scraper.
+    async fn make_room(&self, request: &Request<Incoming>, connection: &Connection) {
+        let Some(scrapes) = &self.web.scrapes else { return };
+        if scrapes.available_permits() == 0
+            && request.uri().path().ends_with(&self.web.options.telemetry_path)
+            && self.connections.evict_slowest(connection)
+        {
+            // It is taken by the endpoint itself, who else comes first has luck.
+            let _elapsed = tokio::time::timeout(PLACE_TIMEOUT, scrapes.acquire()).await;
+        }
+    }
 }
 
 /// Ends when no request has come in time; else never.
-async fn silence(asked: &AtomicBool) {
+async fn silence(connection: &Connection) {
     tokio::time::sleep(FIRST_REQUEST_TIMEOUT).await;
-    if asked.load(Ordering::Relaxed) {
+    if connection.has_asked() {
         std::future::pending::<()>().await;
     }
 }
@@ -138,20 +254,4 @@ async fn end_in_time<E>(connection: impl Future<Output = Result<(), E>>) -> Resu
         warn!(seconds = STOP_TIMEOUT.as_secs(), "a connection was still in use and is cut");
         Ok(())
     })
-}
-
-/// Counts a connection as long as it lives.
-struct OpenConnection(IntGauge);
-
-impl OpenConnection {
-    fn new(gauge: IntGauge) -> Self {
-        gauge.inc();
-        Self(gauge)
-    }
-}
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
 }

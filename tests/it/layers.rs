@@ -19,7 +19,7 @@ fn permitted() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("catalog", with(&["telemetry", "config", "tls"])),
         ("poller", with(&["telemetry", "config", "grid", "store", "catalog"])),
         ("exposition", with(&["telemetry", "store"])),
-        ("web", with(&["telemetry", "config", "exposition", "store", "catalog", "poller"])),
+        ("web", with(&["telemetry", "config", "tls", "exposition", "store", "catalog", "poller"])),
         ("sim", with(&[])),
     ])
 }

@@ -30,3 +30,4 @@ mod secrets;
 mod serve;
 mod sim;
 mod support;
+mod web_config;

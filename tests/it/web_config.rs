@@ -1,0 +1,3 @@
+//! `--web.config.file`: the format, and what curl, OpenSSL and raw sockets get from a server that obeys it.
+
+mod files;
