@@ -160,6 +160,12 @@ impl Exporter {
         &self.addresses
     }
 
+    /// `https`, or `http`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.web.door.as_ref().is_some_and(|door| door.has_tls()) { "https" } else { "http" }
+    }
+
     /// Asks for reloads, once the exporter runs.
     #[must_use]
     pub fn reload_requests(&self) -> mpsc::Sender<ReloadRequest> {
@@ -168,7 +174,7 @@ impl Exporter {
 
     /// Runs until `shutdown`, then answers what is under way and returns.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), AppError> {
-        let scheme = if self.web.door.as_ref().is_some_and(|door| door.has_tls()) { "https" } else { "http" };
+        let scheme = self.scheme();
         for address in &self.addresses {
             info!(%address, "listening on {scheme}://{address}{}/", self.web.options.route_prefix);
         }
