@@ -6,6 +6,7 @@
 //! the oldest first. Waiting in the system's queue instead would let 10,000 idle connections keep Prometheus out.
 
 use prometheus::IntGauge;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -14,11 +15,31 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// An answer that is under way for so long gives its place among the scrapes to another scraper.
-const SLOW_ANSWER: Duration = Duration::from_secs(5);
+/// A scrape of which nothing was taken for so long gives its place to another scraper.
+const STUCK: Duration = Duration::from_millis(250);
 
-/// The same for an address that has more answers under way than the other scraper's.
-const SLOW_ANSWER_OF_MANY: Duration = Duration::from_secs(1);
+/// The same for one that is under way for so long.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// The same for an address that has more scrapes under way than the other scraper's.
+const SLOW_OF_MANY: Duration = Duration::from_secs(1);
+
+/// Scrapes of one connection at once.
+const SCRAPES: usize = 2;
+
+/// Connections that never asked anything closed at once, so that there is room for a while.
+const SILENT_AT_ONCE: usize = 32;
+
+/// What is lost with a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Worth {
+    /// It never asked anything.
+    Silent,
+    /// It did, and may again.
+    Idle,
+    /// It is being answered.
+    Busy,
+}
 
 /// All open connections.
 #[derive(Debug)]
@@ -47,8 +68,14 @@ pub(super) struct Connection {
     asked: AtomicBool,
     /// Requests being answered.
     busy: AtomicUsize,
+    /// Scrapes that wait for a place or have one.
+    scraping: AtomicUsize,
+    /// Scrapes that have one.
+    placed: AtomicUsize,
     /// Milliseconds from `origin` to when it was opened, began to be busy or became idle.
     since: AtomicU64,
+    /// The same to when something of an answer was last taken.
+    moved: AtomicU64,
     evicted: Notify,
 }
 
@@ -61,9 +88,8 @@ impl Connections {
     /// Takes a place for a new connection, another's if need be.
     pub(super) fn enter(self: &Arc<Self>, peer: IpAddr) -> Place {
         let mut open = self.lock();
-        while open.all.len() >= self.most {
-            let Some(id) = open.victim() else { break };
-            open.evict(id);
+        if open.all.len() >= self.most {
+            open.make_room();
         }
         let connection = Arc::new(Connection {
             id: open.next,
@@ -71,7 +97,10 @@ impl Connections {
             origin: self.origin,
             asked: AtomicBool::new(false),
             busy: AtomicUsize::new(0),
+            scraping: AtomicUsize::new(0),
+            placed: AtomicUsize::new(0),
             since: AtomicU64::new(millis_since(self.origin)),
+            moved: AtomicU64::new(0),
             evicted: Notify::new(),
         });
         open.next += 1;
@@ -83,40 +112,49 @@ impl Connections {
 
     /// Closes a connection, if there is one, because the system has no file descriptors left.
     pub(super) fn evict_one(&self) {
-        let mut open = self.lock();
-        if let Some(id) = open.victim() {
-            open.evict(id);
-        }
+        self.lock().make_room();
     }
 
-    /// Closes the connection whose answer is under way for the longest, so that `newcomer` can be answered; false if
-    /// none is so slow. An address with more answers under way than the newcomer's has to be quicker.
-    pub(super) fn evict_slowest(&self, newcomer: &Connection) -> bool {
+    /// Closes connections whose scrapes don't come on, so that `newcomer` can be answered; false if there are none.
+    /// Those of an address with more scrapes under way than the newcomer's have to be quicker.
+    pub(super) fn evict_slow_scrapes(&self, newcomer: &Connection) -> bool {
         let now = millis_since(self.origin);
         let mut open = self.lock();
-        let mut answers: HashMap<IpAddr, usize> = HashMap::new();
-        for connection in open.all.values().filter(|connection| connection.is_busy()) {
-            *answers.entry(connection.peer).or_default() += 1;
+        let scrapes = |connection: &Connection| connection.placed.load(Ordering::Relaxed);
+        let mut by_peer: HashMap<IpAddr, usize> = HashMap::new();
+        for connection in open.all.values() {
+            *by_peer.entry(connection.peer).or_default() += scrapes(connection);
         }
-        let of = |peer: IpAddr| answers.get(&peer).copied().unwrap_or_default();
-        let own = of(newcomer.peer);
-        let slowest = open
-            .all
-            .values()
-            .filter(|connection| connection.id != newcomer.id && connection.is_busy())
-            .filter(|connection| {
-                let limit = if of(connection.peer) > own + 1 { SLOW_ANSWER_OF_MANY } else { SLOW_ANSWER };
-                let age = now.saturating_sub(connection.since.load(Ordering::Relaxed));
-                u128::from(age) >= limit.as_millis()
-            })
-            .max_by_key(|connection| {
-                (of(connection.peer), now.saturating_sub(connection.since.load(Ordering::Relaxed)))
-            })
-            .map(|connection| connection.id);
-        if let Some(id) = slowest {
+        let of = |peer: IpAddr| by_peer.get(&peer).copied().unwrap_or_default();
+        let longer = |since: u64, limit: Duration| u128::from(now.saturating_sub(since)) >= limit.as_millis();
+        let (mut stuck, mut slowest) = (Vec::new(), None);
+        for connection in open.all.values() {
+            if connection.id == newcomer.id || scrapes(connection) == 0 {
+                continue;
+            }
+            let (since, moved) =
+                (connection.since.load(Ordering::Relaxed), connection.moved.load(Ordering::Relaxed));
+            let limit = if of(connection.peer) > of(newcomer.peer) { SLOW_OF_MANY } else { SLOW };
+            if longer(moved.max(since), STUCK) {
+                stuck.push(connection.id);
+            } else if longer(since, limit) {
+                slowest = slowest.min(Some((since, connection.id))).or(Some((since, connection.id)));
+            }
+        }
+        if stuck.is_empty() {
+            stuck.extend(slowest.map(|(_, id)| id));
+        }
+        let found = !stuck.is_empty();
+        for id in stuck {
             open.evict(id);
         }
-        slowest.is_some()
+        found
+    }
+
+    /// Whether another connection than `this` has a scrape, so that its place may become free.
+    pub(super) fn has_scrapes_but(&self, this: &Connection) -> bool {
+        let open = self.lock();
+        open.all.values().any(|other| other.id != this.id && other.placed.load(Ordering::Relaxed) > 0)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
@@ -126,18 +164,30 @@ impl Connections {
 }
 
 impl Open {
-    /// The connection that has to go first.
-    fn victim(&self) -> Option<u64> {
-        let rank = |connection: &&Arc<Connection>| {
+    /// Closes the connection that has to go first; or several, if they never asked anything, so that a flood of them
+    /// does not cost a search each.
+    fn make_room(&mut self) {
+        let rank = |connection: &Connection| {
             let of_peer = self.by_peer.get(&connection.peer).copied().unwrap_or_default();
-            let worth = match (connection.is_busy(), connection.asked.load(Ordering::Relaxed)) {
-                (true, _) => 2,
-                (false, true) => 1,
-                (false, false) => 0,
+            let worth = match (connection.is_busy(), connection.has_asked()) {
+                (true, _) => Worth::Busy,
+                (false, true) => Worth::Idle,
+                (false, false) => Worth::Silent,
             };
-            (usize::MAX - of_peer, worth, connection.since.load(Ordering::Relaxed), connection.id)
+            (Reverse(of_peer), worth, connection.since.load(Ordering::Relaxed), connection.id)
         };
-        self.all.values().min_by_key(rank).map(|connection| connection.id)
+        let mut ranks: Vec<_> = self.all.values().map(|connection| rank(connection)).collect();
+        let count = SILENT_AT_ONCE.min(ranks.len() / 4).max(1);
+        if count < ranks.len() {
+            ranks.select_nth_unstable(count);
+            ranks.truncate(count);
+        }
+        ranks.sort_unstable();
+        for (position, (_, worth, _, id)) in ranks.into_iter().enumerate() {
+            if position == 0 || worth == Worth::Silent {
+                self.evict(id);
+            }
+        }
     }
 
     fn evict(&mut self, id: u64) {
@@ -178,6 +228,12 @@ impl Connection {
         self.asked.load(Ordering::Relaxed)
     }
 
+    /// One more scrape of this connection, if it has not too many.
+    pub(super) fn scrape(self: &Arc<Self>) -> Option<Scraping> {
+        let scraping = Scraping { connection: Arc::clone(self), is_placed: false };
+        (self.scraping.fetch_add(1, Ordering::Relaxed) < SCRAPES).then_some(scraping)
+    }
+
     fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed) > 0
     }
@@ -195,6 +251,39 @@ impl Connection {
 /// A request being answered.
 #[derive(Debug)]
 pub(super) struct Busy(Arc<Connection>);
+
+impl Busy {
+    /// Something of the answer was taken.
+    pub(super) fn moved(&self) {
+        self.0.moved.store(millis_since(self.0.origin), Ordering::Relaxed);
+    }
+}
+
+/// A scrape of a connection; it counts until this is dropped.
+#[derive(Debug)]
+pub(super) struct Scraping {
+    connection: Arc<Connection>,
+    is_placed: bool,
+}
+
+impl Scraping {
+    /// It waits no longer: from now on it has to come on.
+    pub(super) fn placed(mut self) -> Self {
+        self.connection.moved.store(millis_since(self.connection.origin), Ordering::Relaxed);
+        self.connection.placed.fetch_add(1, Ordering::Relaxed);
+        self.is_placed = true;
+        self
+    }
+}
+
+impl Drop for Scraping {
+    fn drop(&mut self) {
+        self.connection.scraping.fetch_sub(1, Ordering::Relaxed);
+        if self.is_placed {
+            self.connection.placed.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {
@@ -270,19 +359,37 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_slowest_answer_gives_way_once_it_is_slow() {
+    async fn scrapes_that_do_not_come_on_give_way() {
         let connections = connections(10);
-        let slow: Vec<_> = (0..3).map(|_| connections.enter(peer(2))).collect();
-        let _answers: Vec<_> = slow.iter().map(|place| place.connection.begin()).collect();
-        let same = connections.enter(peer(2));
-        let other = connections.enter(peer(3));
-        assert!(!connections.evict_slowest(&other.connection));
-        tokio::time::advance(SLOW_ANSWER_OF_MANY).await;
-        assert!(!connections.evict_slowest(&same.connection), "its own address has to wait for longer");
-        assert!(connections.evict_slowest(&other.connection));
-        tokio::time::advance(SLOW_ANSWER).await;
-        assert!(connections.evict_slowest(&same.connection));
-        assert_eq!(slow.iter().filter(|place| is_evicted(place)).count(), 2);
+        let many: Vec<_> = (0..3).map(|_| connections.enter(peer(2))).collect();
+        let answers: Vec<_> = many.iter().map(|place| place.connection.begin()).collect();
+        let scrapes: Vec<_> = many.iter().map(|place| place.connection.scrape().unwrap().placed()).collect();
+        let (same, other) = (connections.enter(peer(2)), connections.enter(peer(3)));
+        let page = connections.enter(peer(2));
+        let _page = page.connection.begin();
+        assert!(!connections.evict_slow_scrapes(&other.connection), "all have just begun");
+        tokio::time::advance(STUCK).await;
+        answers[1..].iter().for_each(Busy::moved);
+        assert!(connections.evict_slow_scrapes(&same.connection));
+        assert!(is_evicted(&many[0]) && !is_evicted(&many[1]) && !is_evicted(&many[2]) && !is_evicted(&page));
+        tokio::time::advance(SLOW_OF_MANY).await;
+        answers.iter().for_each(Busy::moved);
+        assert!(!connections.evict_slow_scrapes(&same.connection), "its own address has to wait for longer");
+        assert!(connections.evict_slow_scrapes(&other.connection));
+        assert!(is_evicted(&many[1]) && !is_evicted(&many[2]));
+        drop(scrapes);
+        tokio::time::advance(SLOW).await;
+        assert!(!connections.evict_slow_scrapes(&other.connection), "none is a scrape any more");
+    }
+
+    #[tokio::test]
+    async fn a_connection_has_few_scrapes_at_once() {
+        let place = connections(1).enter(peer(1));
+        let first = place.connection.scrape();
+        let second = place.connection.scrape();
+        assert!(first.is_some() && second.is_some() && place.connection.scrape().is_none());
+        drop(first);
+        assert!(place.connection.scrape().is_some());
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@
 
 use crate::web::connections::Busy;
 use crate::web::respond::{self, Body, Response, Sent};
+use crate::web::scrapes::ScrapePlace;
 use http::StatusCode;
 use http_body::Body as _;
 use http_body_util::Either;
@@ -31,13 +32,19 @@ impl Memory {
     }
 
     /// The response with what it holds, or 503 if its body finds no room.
-    pub(super) fn hold(&self, response: Response, busy: Busy) -> http::Response<Held> {
+    pub(super) fn hold(
+        &self,
+        response: Response,
+        busy: Busy,
+        scrape: Option<ScrapePlace>,
+    ) -> http::Response<Held> {
         let kib = match response.body() {
             Either::Left(_scrape) => 0,
             Either::Right(whole) => usize::try_from(whole.size_hint().lower() / 1024).unwrap_or(usize::MAX),
         };
         if kib < COUNTED_FROM_KIB {
-            return response.map(|body| Held { body, holds: Some(Holds { _busy: busy, _memory: None }) });
+            return response
+                .map(|body| Held { body, holds: Some(Holds { busy, _scrape: scrape, _memory: None }) });
         }
         // One that is larger than all of it gets all of it.
         let share = u32::try_from(kib.min(MOST_KIB)).unwrap_or(u32::MAX);
@@ -48,15 +55,23 @@ impl Memory {
             let line = "Too many large answers are under way; try again in a few seconds.";
             respond::words(StatusCode::SERVICE_UNAVAILABLE, line)
         };
-        response.map(|body| Held { body, holds: Some(Holds { _busy: busy, _memory: memory }) })
+        response.map(|body| Held { body, holds: Some(Holds { busy, _scrape: scrape, _memory: memory }) })
     }
 }
 
 /// What is given back once the answer is sent.
 #[derive(Debug)]
 pub struct Holds {
-    _busy: Busy,
+    busy: Busy,
+    _scrape: Option<ScrapePlace>,
     _memory: Option<OwnedSemaphorePermit>,
+}
+
+impl Holds {
+    /// Something of the answer was taken.
+    pub(super) fn moved(&self) {
+        self.busy.moved();
+    }
 }
 
 /// A body, and what it holds.

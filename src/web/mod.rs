@@ -3,7 +3,7 @@
 //! Called by `app`. It sends nothing to the Grid API and changes nothing: it reads the exposition and the store, and
 //! asks the app for a reload, or for jobs to join and leave. `listen` binds addresses, `server` accepts connections,
 //! `connections` bounds them, `stall` breaks those that don't read, `wire` those whose requests can be read in two ways,
-//! `door` asks for users and certificates, `held` bounds what answers under way hold, `routes` is the table of endpoints, `respond` makes responses; each endpoint has a file of its own.
+//! `door` asks for users and certificates, `scrapes` bounds scrapes and `held` what answers under way hold, `routes` is the table of endpoints, `respond` makes responses; each endpoint has a file of its own.
 
 pub mod admin;
 mod connections;
@@ -18,6 +18,7 @@ pub mod problem;
 pub mod reload;
 pub mod respond;
 pub mod routes;
+mod scrapes;
 pub mod sd;
 pub mod server;
 mod stall;

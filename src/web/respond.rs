@@ -15,10 +15,9 @@ use http_body_util::{Either, Full};
 use std::io::{IoSlice, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tokio::sync::OwnedSemaphorePermit;
 
 /// The body of a response: a scrape's parts, or one piece.
-pub type Body = Either<Permitted, Full<Sent>>;
+pub type Body = Either<Scrape, Full<Sent>>;
 
 /// A response.
 pub type Response = http::Response<Body>;
@@ -26,16 +25,11 @@ pub type Response = http::Response<Body>;
 /// Bodies shorter than this are not worth compressing, in bytes.
 const COMPRESS_FROM: usize = 1024;
 
-/// A scrape's body, which keeps its place among the scrapes until it is sent or dropped.
+/// A scrape's body.
 #[derive(Debug)]
-pub struct Permitted {
-    /// The body.
-    pub body: ScrapeBody,
-    /// The place; nothing if scrapes are not limited.
-    pub permit: Option<OwnedSemaphorePermit>,
-}
+pub struct Scrape(pub ScrapeBody);
 
-impl http_body::Body for Permitted {
+impl http_body::Body for Scrape {
     type Data = Sent;
     type Error = std::convert::Infallible;
 
@@ -43,42 +37,38 @@ impl http_body::Body for Permitted {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Sent>, Self::Error>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
-        let permit = self.permit.take();
-        Poll::Ready(frame.map(|frame| {
-            frame.map(|frame| frame.map_data(|parts| Sent { parts, _permit: permit, _holds: None }))
-        }))
+        let frame = std::task::ready!(Pin::new(&mut self.0).poll_frame(context));
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(|parts| Sent { parts, holds: None }))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.0.is_end_stream()
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
+        self.0.size_hint()
     }
 }
 
-/// Bytes on their way. The place among the scrapes goes with them: the body itself is done as soon as it has handed
-/// them over, long before a slow scraper has them.
+/// Bytes on their way, and what they hold until they are sent: the body itself is done as soon as it has handed them
+/// over, long before a slow scraper has them.
 #[derive(Debug, Default)]
 pub struct Sent {
     parts: Parts,
-    _permit: Option<OwnedSemaphorePermit>,
-    _holds: Option<Holds>,
+    holds: Option<Holds>,
 }
 
 impl Sent {
     /// The same bytes, which hold this until they are sent.
     #[must_use]
     pub fn holding(self, holds: Option<Holds>) -> Self {
-        Self { _holds: holds, ..self }
+        Self { holds, ..self }
     }
 }
 
 impl From<Bytes> for Sent {
     fn from(bytes: Bytes) -> Self {
-        Self { parts: bytes.into(), _permit: None, _holds: None }
+        Self { parts: bytes.into(), holds: None }
     }
 }
 
@@ -96,6 +86,9 @@ impl Buf for Sent {
     }
 
     fn advance(&mut self, count: usize) {
+        if let Some(holds) = &self.holds {
+            holds.moved();
+        }
         self.parts.advance(count);
     }
 }

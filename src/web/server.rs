@@ -6,9 +6,10 @@
 use crate::tls::stream::ServerStream;
 use crate::web::connections::{Connection, Connections, Place};
 use crate::web::held::{Held, Memory};
+use crate::web::scrapes::ScrapePlace;
 use crate::web::stall::Stalling;
 use crate::web::wire::Strict;
-use crate::web::{Web, respond, routes};
+use crate::web::{Web, respond, routes, scrapes};
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderValue, Method, Request, Version};
 use http_body_util::{Either, Full};
@@ -55,9 +56,6 @@ const SEND_BYTES: usize = 64 * 1024;
 /// Streams that a client may open and reset before they were looked at ('rapid reset'), and that we may reset for its
 /// faults, before the connection is closed.
 const RESETS: usize = 32;
-
-/// A scraper for which a place is made waits so long for it.
-const PLACE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What is under way at a stop has so long to end.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(8);
@@ -202,16 +200,17 @@ impl Server {
                 door.pass(connection.peer(), request.headers(), is_open).await
             }
         };
-        let mut response = match passed {
-            Ok(()) => {
-                self.make_room(&request, connection).await;
-                routes::answer(web, request).await
-            }
+        let placed = match passed {
+            Ok(()) => self.place(&request, connection).await,
+            Err(refused) => Err(refused),
+        };
+        let (mut response, scrape) = match placed {
+            Ok(scrape) => (routes::answer(web, request).await, scrape),
             Err(mut refused) => {
                 if is_head {
                     *refused.body_mut() = Either::Right(Full::default());
                 }
-                refused
+                (refused, None)
             }
         };
         let headers = response.headers_mut();
@@ -219,22 +218,26 @@ impl Server {
         if is_last {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let mut response = self.memory.hold(response, busy);
+        let mut response = self.memory.hold(response, busy, scrape);
         if let Some(door) = &web.door {
             door.set_headers(response.headers_mut());
         }
         response
     }
 
-    /// If all places for scrapes are taken, frees that of the slowest answer for this scraper.
-    async fn make_room(&self, request: &Request<Incoming>, connection: &Connection) {
-        let Some(scrapes) = &self.web.scrapes else { return };
-        if scrapes.available_permits() == 0
-            && request.uri().path().ends_with(&self.web.options.telemetry_path)
-            && self.connections.evict_slowest(connection)
-        {
-            // It is taken by the endpoint itself, who else comes first has luck.
-            let _elapsed = tokio::time::timeout(PLACE_TIMEOUT, scrapes.acquire()).await;
+    /// A place among the scrapes, if the request is one and they are bounded; or 503.
+    async fn place(
+        &self,
+        request: &Request<Incoming>,
+        connection: &Arc<Connection>,
+    ) -> Result<Option<ScrapePlace>, respond::Response> {
+        let options = &self.web.options;
+        let below = request.uri().path().strip_prefix(options.route_prefix.as_str());
+        match &self.web.scrapes {
+            Some(places) if below == Some(options.telemetry_path.as_str()) => {
+                scrapes::take(places, options.max_requests, &self.connections, connection).await.map(Some)
+            }
+            _ => Ok(None),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Exporters with a web configuration file, certificates made by OpenSSL, curl and s_client.
+//! Exporters with a web configuration file, certificates made by OpenSSL, curl and `s_client`.
 
 use crate::support::PATIENCE;
 use crate::support::exporter::{Exporter, Start};

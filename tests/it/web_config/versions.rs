@@ -2,7 +2,7 @@
 
 use super::support::{self_signed, serve, start, tls};
 
-/// Handshakes of s_client, and a piece of what it says: of the session, or of why there is none.
+/// Handshakes of `s_client`, and a piece of what it says: of the session, or of why there is none.
 async fn check(more: &str, handshakes: &[(&str, Result<&str, &str>)]) {
     let exporter = serve(start().await, &tls(more)).await;
     for (arguments, expected) in handshakes {
