@@ -104,19 +104,19 @@ def large_heads_and_bodies(address, until):
 
 
 def never_reads(address, until):
-    """60 scrapers, and 200 readers of the page, that ask again and again and take nothing."""
+    """60 scrapers, and 40 readers of the page and the JSON API, that take nothing."""
 
     def make(path):
         def ask(address):
             connection = connect(address, receive_buffer=4096)
-            connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n" * 1)
+            connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
             return connection
 
         return ask
 
-    readers = [make(b"/metrics")] * 3 + [make(b"/"), make(b"/api/v1/jobs")] * 5
-    turn = iter(range(1 << 30))
-    hold(address, until, 260, lambda address: readers[next(turn) % len(readers)](address))
+    readers = [make(b"/metrics")] * 3 + [make(b"/"), make(b"/api/v1/jobs")]
+    turn = itertools.count()
+    hold(address, until, 100, lambda address: readers[next(turn) % len(readers)](address))
 
 
 def drip_reader(address, until):

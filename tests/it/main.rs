@@ -12,6 +12,7 @@
 )]
 
 mod alerts;
+mod attack;
 mod bad_input;
 mod config_bad_files;
 mod config_command_line;

@@ -3,6 +3,6 @@
 mod clients;
 mod files;
 mod rotation;
-mod support;
+pub mod support;
 mod users;
 mod versions;

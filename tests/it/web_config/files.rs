@@ -1,6 +1,7 @@
 //! `tests/web-config/*.yml`: each beside the exact lines that a user sees, refused or taken with warnings.
 //! `UPDATE_EXPECTED=1` writes them anew. And the table of keys in the docs, and the example that is shipped.
 
+use grid_bulk_exporter::config::web_file::keys::WEB_KEYS;
 use grid_bulk_exporter::web::door;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,4 +54,43 @@ fn each_file_is_taken_or_refused_with_exactly_the_lines_beside_it() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.concat());
+}
+
+const DOCS: &str = "docs/security.md";
+
+fn table() -> String {
+    let mut table = "| key | type | default | meaning |\n| --- | --- | --- | --- |\n".to_owned();
+    for key in WEB_KEYS {
+        let (name, default) = (key.path(), key.default_text());
+        table.push_str(&format!("| `{name}` | {} | {default} | {} |\n", key.type_name(), key.meaning()));
+    }
+    table
+}
+
+#[test]
+fn the_table_of_keys_in_the_docs_is_that_of_the_code() {
+    let docs = fs::read_to_string(DOCS).unwrap();
+    let begin = docs.find("<!-- web keys: begin").unwrap();
+    let begin = begin + docs[begin..].find('\n').unwrap() + 1;
+    let end = docs.find("<!-- web keys: end -->").unwrap();
+    let expected = format!("{}{}{}", &docs[..begin], table(), &docs[end..]);
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        fs::write(DOCS, &expected).unwrap();
+    } else {
+        assert!(docs == expected, "the table in {DOCS} is not that of the code; it should be:\n{}", table());
+    }
+}
+
+#[test]
+fn the_example_that_is_shipped_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string("deploy/web-config.yml").unwrap();
+    fs::write(folder.path().join("web.yml"), text).unwrap();
+    for (from, to) in
+        [("server.crt", "server.crt"), ("server.key", "server.key"), ("other.crt", "client-ca.crt")]
+    {
+        fs::copy(Path::new(FOLDER).join("files").join(from), folder.path().join(to)).unwrap();
+    }
+    let (is_taken, lines) = lines_of(&folder.path().join("web.yml"));
+    assert!(is_taken && lines.is_empty(), "{lines}");
 }
