@@ -3,8 +3,11 @@
 //!
 //! Read by `web::door` at the start and whenever it changes, by `healthcheck` for the scheme, and by `check-config`. The
 //! format is theirs; strictness is ours: what the toolkit would ignore, or fail at with the first request, is refused
-//! with line and key. `tls_server` reads TLS for every listener, `http` the rest, `names` knows Go's names.
+//! with line and key. `tls_server` reads TLS for every listener, `algorithms` versions and suites for it,
+//! `http` the rest; `names` and `go` know how Go names and writes things.
 
+mod algorithms;
+mod go;
 mod http;
 pub mod keys;
 mod names;
@@ -17,7 +20,7 @@ pub use tls_server::{ClientAuth, Pem, TlsServerConfig};
 use super::error::{Fault, Faults};
 use super::places::Places;
 use super::section::{Findings, Section};
-use super::{reload, source, values, yaml};
+use super::{reload, source, yaml};
 use ::http::{HeaderName, HeaderValue};
 use keys::WEB_KEYS;
 use std::path::Path;
@@ -71,7 +74,7 @@ fn read(findings: &mut Findings, root: Option<&Node<'_>>) -> WebFile {
     let tls = top.entry("tls_server_config");
     let tls = tls.and_then(|entry| tls_server::read(findings, &entry.node, "tls_server_config"));
     let server = top.section(findings, "http_server_config").unwrap_or_default();
-    let http2 = server.parsed(findings, "http2", "true or false", values::parse_go_boolean);
+    let http2 = server.parsed(findings, "http2", "true or false", go::parse_go_boolean);
     let headers = server
         .section(findings, "http_server_config.headers")
         .map(|headers| http::headers(findings, &headers))

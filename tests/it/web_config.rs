@@ -2,6 +2,7 @@
 
 mod clients;
 mod files;
+mod prometheus;
 mod rotation;
 pub mod support;
 mod users;

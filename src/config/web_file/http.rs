@@ -1,5 +1,6 @@
 //! `http_server_config.headers`, `basic_auth_users` and `rate_limit`. Called by `web_file`.
 
+use super::go::parse_go_duration;
 use crate::config::error::quoted;
 use crate::config::section::{self, Findings, Section};
 use crate::config::values;
@@ -156,8 +157,7 @@ fn check_hash(hash: &str) -> Result<u32, String> {
 
 /// The limit; nothing if the interval is 0 or not given.
 pub(super) fn rate_limit(findings: &mut Findings, section: &Section<'_>) -> Option<RateLimit> {
-    let interval =
-        section.parsed(findings, "interval", "a duration such as 100ms", values::parse_go_duration);
+    let interval = section.parsed(findings, "interval", "a duration such as 100ms", parse_go_duration);
     let burst = section.parsed(findings, "burst", "a whole number", |text| {
         if text.starts_with('-') {
             return Err(format!("{} is negative; write how many requests may come at once", quoted(text)));

@@ -3,12 +3,13 @@
 //! Called by `web_file`, and by whatever section of the main configuration has a listener of its own: the keys are the
 //! same everywhere, so [`read`] takes the section's name.
 
+use super::go::parse_go_boolean;
 use super::keys::WEB_KEYS;
-use super::names::{self, CipherSuite, Curve, Named, TlsVersion};
+use super::names::{CipherSuite, Curve, TlsVersion};
 use crate::config::error::{quoted, shown_path};
 use crate::config::section::{Findings, Section};
 use crate::config::yaml::{Node, Value};
-use crate::config::{file, source, values};
+use crate::config::{file, source};
 use crate::secret::Secret;
 use std::path::PathBuf;
 
@@ -118,12 +119,8 @@ pub(in crate::config) fn read(
     let (min_version, max_version) = reader.versions(findings);
     let cipher_suites = reader.cipher_suites(findings, max_version);
     let curves = reader.curves(findings);
-    let prefer = reader.section.parsed(
-        findings,
-        "prefer_server_cipher_suites",
-        "true or false",
-        values::parse_go_boolean,
-    );
+    let prefer =
+        reader.section.parsed(findings, "prefer_server_cipher_suites", "true or false", parse_go_boolean);
     Some(TlsServerConfig {
         certificate: certificate?,
         key: key?,
@@ -139,17 +136,17 @@ pub(in crate::config) fn read(
 }
 
 /// The section, and how messages name it.
-struct Reader<'d> {
-    section: Section<'d>,
+pub(super) struct Reader<'d> {
+    pub(super) section: Section<'d>,
     shown: &'d str,
     line: usize,
 }
 
 /// A text of a list, and its line.
-struct Item<'d> {
-    text: &'d str,
-    line: usize,
-    path: String,
+pub(super) struct Item<'d> {
+    pub(super) text: &'d str,
+    pub(super) line: usize,
+    pub(super) path: String,
 }
 
 impl<'d> Reader<'d> {
@@ -157,7 +154,7 @@ impl<'d> Reader<'d> {
         self.section.entry(key).is_some()
     }
 
-    fn path(&self, key: &str) -> String {
+    pub(super) fn path(&self, key: &str) -> String {
         format!("{}.{key}", self.shown)
     }
 
@@ -266,100 +263,8 @@ impl<'d> Reader<'d> {
         names
     }
 
-    fn versions(&self, findings: &mut Findings) -> (TlsVersion, TlsVersion) {
-        let mut old = false;
-        let min = self.section.parsed(findings, "min_version", "TLS12 or TLS13", |text| match text {
-            "TLS13" => Ok(TlsVersion::Tls13),
-            "TLS12" => Ok(TlsVersion::Tls12),
-            "TLS11" | "TLS10" => {
-                old = true;
-                Ok(TlsVersion::Tls12)
-            }
-            _ => Err(format!("{} is not a version; write TLS12 or TLS13", quoted(text))),
-        });
-        if let (true, Some((_, line))) = (old, min) {
-            let message = "is older than TLS12, the oldest version that is spoken; TLS12 is taken";
-            findings.warn(line, self.path("min_version"), message);
-        }
-        let max = self.section.parsed(findings, "max_version", "TLS12 or TLS13", |text| match text {
-            "TLS13" => Ok(TlsVersion::Tls13),
-            "TLS12" => Ok(TlsVersion::Tls12),
-            "TLS11" | "TLS10" => Err(format!(
-                "{} is older than TLS12, the oldest version that is spoken (RFC 8996 forbids older ones), so nobody \
-                 could connect; write TLS12 or TLS13",
-                quoted(text)
-            )),
-            _ => Err(format!("{} is not a version; write TLS12 or TLS13", quoted(text))),
-        });
-        let (min, max_found) =
-            (min.map_or(TlsVersion::Tls12, |(version, _)| version), max.map(|(version, _)| version));
-        let newest = max_found.unwrap_or(TlsVersion::Tls13);
-        if let (true, Some((_, line))) = (min > newest, max) {
-            let message = "is older than min_version, so nobody could connect; write TLS13, or leave it out";
-            findings.fault(line, self.path("max_version"), message);
-        }
-        (min, newest)
-    }
-
-    fn cipher_suites(&self, findings: &mut Findings, max: TlsVersion) -> Option<Vec<CipherSuite>> {
-        let entry = self.section.entry("cipher_suites")?;
-        let items = self.items(findings, "cipher_suites", "`[ TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 ]`");
-        let (mut ours, mut of_tls13, mut refused) = (Vec::new(), false, false);
-        for item in &items {
-            match names::cipher_suite(item.text) {
-                Named::Ours(suite) if ours.contains(&suite) => {
-                    findings.warn(item.line, &item.path, "is there twice; the second one has no effect");
-                }
-                Named::Ours(suite) => ours.push(suite),
-                Named::OfTls13 => of_tls13 = true,
-                Named::OnlyGo => skip(findings, item, "cipher suite"),
-                Named::Unknown => {
-                    refused = true;
-                    unknown(findings, item, "cipher suite", names::CIPHER_SUITES.map(|(name, _)| name));
-                }
-            }
-        }
-        if items.is_empty() || refused || !ours.is_empty() {
-            return (!ours.is_empty()).then_some(ours);
-        }
-        let path = self.path("cipher_suites");
-        if of_tls13 && max == TlsVersion::Tls13 {
-            let message = "names no suite of TLS 1.2 that is supported, so only TLS 1.3 is spoken";
-            findings.warn(entry.key_line, path, message);
-            return Some(Vec::new());
-        }
-        let known = names::CIPHER_SUITES.map(|(name, _)| name).join(", ");
-        findings.fault(entry.key_line, path, format!("names none that is supported; there are {known}"));
-        None
-    }
-
-    fn curves(&self, findings: &mut Findings) -> Option<Vec<Curve>> {
-        let entry = self.section.entry("curve_preferences")?;
-        let items = self.items(findings, "curve_preferences", "`[ X25519, CurveP256 ]`");
-        let (mut ours, mut refused) = (Vec::new(), false);
-        for item in &items {
-            match names::curve(item.text) {
-                Named::Ours(curve) if ours.contains(&curve) => {
-                    findings.warn(item.line, &item.path, "is there twice; the second one has no effect");
-                }
-                Named::Ours(curve) => ours.push(curve),
-                Named::OnlyGo | Named::OfTls13 => skip(findings, item, "curve"),
-                Named::Unknown => {
-                    refused = true;
-                    unknown(findings, item, "curve", names::CURVES.map(|(name, _)| name));
-                }
-            }
-        }
-        if ours.is_empty() && !items.is_empty() && !refused {
-            let known = names::CURVES.map(|(name, _)| name).join(", ");
-            let message = format!("names none that is supported; there are {known}");
-            findings.fault(entry.key_line, self.path("curve_preferences"), message);
-        }
-        (!ours.is_empty()).then_some(ours)
-    }
-
     /// The texts of the list under `key`.
-    fn items(&self, findings: &mut Findings, key: &str, example: &str) -> Vec<Item<'d>> {
+    pub(super) fn items(&self, findings: &mut Findings, key: &str, example: &str) -> Vec<Item<'d>> {
         let path = self.path(key);
         let Some(entry) = self.section.entry(key) else { return Vec::new() };
         let nodes = match &entry.node.value {
@@ -384,23 +289,4 @@ impl<'d> Reader<'d> {
         }
         items
     }
-}
-
-fn skip(findings: &mut Findings, item: &Item<'_>, what: &str) {
-    let message =
-        format!("{} is a {what} of Go that is not supported here; it is left out", quoted(item.text));
-    findings.warn(item.line, &item.path, message);
-}
-
-fn unknown<const N: usize>(findings: &mut Findings, item: &Item<'_>, what: &str, known: [&str; N]) {
-    let nearest = known
-        .iter()
-        .map(|known| (strsim::jaro_winkler(known, item.text), known))
-        .filter(|(likeness, _)| *likeness > 0.9)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    let message = match nearest {
-        Some((_, nearest)) => format!("{} is not a {what}; did you mean `{nearest}`?", quoted(item.text)),
-        None => format!("{} is not a {what}; there are {}", quoted(item.text), known.join(", ")),
-    };
-    findings.fault(item.line, &item.path, message);
 }

@@ -181,7 +181,7 @@ async fn a_wrong_file_stops_the_start_and_check_config_says_the_same() {
 }
 
 #[tokio::test]
-async fn several_listeners_a_limit_of_scrapes_and_prometheus_itself_work_with_tls() {
+async fn several_listeners_and_a_limit_of_scrapes_work_with_tls() {
     let start = start().await.argument("--web.listen-address=127.0.0.1:0").argument("--web.max-requests=1");
     let exporter = serve(start, &(tls("") + &format!("basic_auth_users: {{ a: '{}' }}\n", hash("b")))).await;
     let addresses = wait_for("both are logged", || async {
