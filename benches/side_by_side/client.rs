@@ -81,6 +81,8 @@ impl Connection {
         let header = |name: &str| {
             head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim))
         };
+        // Python's server speaks HTTP/1.0: one answer a connection.
+        let stays_open = head.starts_with("http/1.1") && header("connection") != Some("close");
         if let Some(length) = header("content-length") {
             let length: usize = length.parse().map_err(io::Error::other)?;
             let mut read = first;
@@ -89,12 +91,12 @@ impl Connection {
                 self.fill(&mut stream)?;
                 read += self.filled;
             }
-            self.stream = Some(stream);
+            self.stream = Some(stream).filter(|_| stays_open);
             return Ok(length);
         }
         if header("transfer-encoding") == Some("chunked") {
             let length = self.read_chunks(&mut stream)?;
-            self.stream = Some(stream);
+            self.stream = Some(stream).filter(|_| stays_open);
             return Ok(length);
         }
         // As HTTP/1.0 does: the end of the connection is that of the body.

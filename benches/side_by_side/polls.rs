@@ -77,12 +77,8 @@ pub(crate) fn run(options: &[&str]) {
     runtime.shutdown_background();
 }
 
-/// CPU time of all threads of this process so far.
+/// CPU time of this process so far, of threads that ended too.
 fn cpu_seconds() -> f64 {
-    let threads = std::fs::read_dir("/proc/self/task").expect("procfs");
-    let nanos = threads.filter_map(|thread| {
-        let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse::<f64>().ok()
-    });
-    nanos.sum::<f64>() / 1e9
+    let this = procfs::process::Process::myself().and_then(|this| this.stat()).expect("procfs");
+    (this.utime + this.stime) as f64 / procfs::ticks_per_second() as f64
 }

@@ -31,7 +31,7 @@ use crate::web::{Web, server};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -130,6 +130,8 @@ impl Exporter {
             readiness: jobs.poller.readiness(),
             reload: reload.clone(),
             admin,
+            pages: Mutex::default(),
+            probe: jobs.poller.probes(),
             connections: own.web_connections.clone(),
             door,
             clock: Arc::clone(&clock),

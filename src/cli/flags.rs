@@ -46,6 +46,7 @@ pub(super) struct ConfigFlags {
 /// The web server.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Web")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct WebFlags {
     /// Where to listen: host:port, :port (all addresses) or `[::]:port`; may be given several times
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10310",
@@ -91,6 +92,12 @@ pub(super) struct WebFlags {
           num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true",
           hide_possible_values = true)]
     enable_admin_api: bool,
+
+    /// Poll a job now on GET /probe?target={jobId}
+    #[arg(long = "web.enable-probe", value_name = "BOOL", value_parser = BoolishValueParser::new(),
+          num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true",
+          hide_possible_values = true)]
+    enable_probe: bool,
 }
 
 impl WebFlags {
@@ -118,6 +125,7 @@ impl WebFlags {
             max_requests: usize::try_from(self.max_requests).unwrap_or(usize::MAX),
             enable_lifecycle: self.enable_lifecycle,
             enable_admin_api: self.enable_admin_api,
+            enable_probe: self.enable_probe,
         })
     }
 }

@@ -289,6 +289,7 @@ impl JobSource {
 
 /// The web server's flags (`--web.*`).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct WebOptions {
     /// Where to listen: `host:port`, `:port` (all addresses, IPv6 and IPv4), `[::]:port`.
     pub listen_addresses: Vec<String>,
@@ -308,4 +309,6 @@ pub struct WebOptions {
     pub enable_lifecycle: bool,
     /// Serve `PUT` and `DELETE` of jobs.
     pub enable_admin_api: bool,
+    /// Serve `GET /probe`.
+    pub enable_probe: bool,
 }

@@ -6,8 +6,9 @@
 //! is read. Compressed bytes are made the same way, but only while somebody asks for them.
 //!
 //! `text` is the format, `own` the exporter's own metrics, `pages` the whole of one moment, made of `strip`s, `gzip` puts one member together from
-//! parts, `body` sends the parts without copying them, `negotiate` reads what the scraper accepts. Called by `web` (scrapes) and by `app` (the refresh task).
+//! parts, `body` sends the parts without copying them, `negotiate` reads what the scraper accepts, `alone` renders one job for `/probe`. Called by `web` (scrapes) and by `app` (the refresh task).
 
+pub mod alone;
 pub mod body;
 pub mod gzip;
 pub mod negotiate;

@@ -36,6 +36,10 @@ enum Step {
     HeldBack,
     /// A transfer holds the last place for too long while others are due.
     MakeRoom(JobId),
+    /// Ask for the job that somebody wants polled now; true: it shows whether the API is back.
+    AskProbed(bool),
+    /// That job is unread for this reason, without a question.
+    FailProbed(PollFailure, String),
     /// Nothing before then, unless something happens.
     Wait(Instant),
     /// Nothing, until something happens.
@@ -51,6 +55,7 @@ impl<R: ReadJob> Poller<R> {
             self.count_waiting(matches!(step, Step::HeldBack), now);
             match step {
                 Step::Ask => {
+                    self.probes.was_last = false;
                     if let Some(id) = self.schedule.take_due(now) {
                         self.breaker.asking(now);
                         self.request(id, 0, now);
@@ -62,9 +67,12 @@ impl<R: ReadJob> Poller<R> {
                         self.request(id, 0, now);
                     }
                 }
+                Step::AskProbed(is_trial) => self.begin_probe(is_trial, now),
+                Step::FailProbed(reason, message) => self.fail_probe(reason, message, now),
                 Step::Retry => self.retry(now),
                 Step::MakeRoom(id) => self.give_up(&id, now),
                 Step::Fail(reason, message) => {
+                    self.probes.was_last = false;
                     if let Some(id) = self.schedule.take_due(now) {
                         self.settle_unasked(&id, reason, message, now);
                     }
@@ -80,12 +88,14 @@ impl<R: ReadJob> Poller<R> {
             return Step::Retry;
         }
         let job_is_due = self.schedule.next_due().is_some_and(|due| due <= now);
-        if !retry_is_due && !job_is_due {
+        // In turn with what is due anyway: however many probe, the set is polled on.
+        let is_probed = self.probes.is_due() && !(self.probes.was_last && job_is_due);
+        if !retry_is_due && !job_is_due && !is_probed {
             return Step::Rest;
         }
         let verdict = if retry_is_due { Verdict::Ask } else { self.breaker.judge(now) };
         if let Verdict::Fail(reason, message) = verdict {
-            return Step::Fail(reason, message);
+            return if is_probed { Step::FailProbed(reason, message) } else { Step::Fail(reason, message) };
         }
         if self.under_way.len() >= self.setup.poll.concurrency {
             return self.make_room(now);
@@ -98,6 +108,7 @@ impl<R: ReadJob> Poller<R> {
         }
         match verdict {
             _ if retry_is_due => Step::Retry,
+            _ if is_probed => Step::AskProbed(verdict == Verdict::Probe),
             Verdict::Probe => Step::Probe,
             Verdict::Ask | Verdict::Fail(..) | Verdict::Wait(_) => Step::Ask,
         }
@@ -134,16 +145,21 @@ impl<R: ReadJob> Poller<R> {
         self.settle(Asked { id: id.clone(), attempt: 0, at: began, api: self.api, answer }, now);
     }
 
+    /// Whether a poll of the job is under way, be it watched or not.
+    pub(super) fn is_under_way(&self, id: &JobId) -> bool {
+        self.schedule.is_under_way(id) || self.probes.is_stranger(id)
+    }
+
     /// The job that shows whether the API is back: the one that was last read well, since others may have a trouble
     /// of their own; if there is none, each in turn.
     fn take_probe(&mut self, now: Instant) -> Option<JobId> {
         if let Some(id) = self.last_good.clone().and_then(|id| self.schedule.take(&id)) {
             return Some(id);
         }
-        for _ in 0..self.probes.len() {
-            let id = self.probes.pop_front()?;
+        for _ in 0..self.trials.len() {
+            let id = self.trials.pop_front()?;
             if let Some(taken) = self.schedule.take(&id) {
-                self.probes.push_back(id);
+                self.trials.push_back(id);
                 return Some(taken);
             }
         }
@@ -152,7 +168,7 @@ impl<R: ReadJob> Poller<R> {
 
     fn retry(&mut self, now: Instant) {
         let Some(Waiting { id, attempt, answer }) = self.retries.take_due(now) else { return };
-        if !self.schedule.is_under_way(&id) {
+        if !self.is_under_way(&id) {
             // It left the set meanwhile.
             return;
         }
@@ -163,8 +179,9 @@ impl<R: ReadJob> Poller<R> {
         }
     }
 
-    fn request(&mut self, id: JobId, attempt: u32, now: Instant) {
+    pub(super) fn request(&mut self, id: JobId, attempt: u32, now: Instant) {
         self.pacer.request(now);
+        self.probes.tell(&id, || format!("asks the API, attempt {}", attempt + 1));
         let query = JobQuery {
             tally: self.surroundings.store.tally_for(&id, self.setup.error_codes_per_job),
             validators: self.validators.get(&id).cloned(),
@@ -183,9 +200,12 @@ impl<R: ReadJob> Poller<R> {
     /// When something may be done without anything happening before.
     pub(super) fn next_wake(&mut self) -> Option<Instant> {
         let now = Instant::now();
-        let next = [self.retries.next(), self.schedule.next_due()].into_iter().flatten().min()?;
-        if next > now {
-            return Some(next);
+        let next = [self.retries.next(), self.schedule.next_due()].into_iter().flatten().min();
+        if !self.probes.is_due() {
+            let next = next?;
+            if next > now {
+                return Some(next);
+            }
         }
         match self.next_step(now) {
             // An answer or a command will wake us.
@@ -196,7 +216,13 @@ impl<R: ReadJob> Poller<R> {
                 Some(self.waiting_since.map_or(ready, |since| ready.min(since + COUNT_WAITING)))
             }
             Step::Wait(until) => Some(until),
-            Step::Ask | Step::Probe | Step::Retry | Step::MakeRoom(_) | Step::Fail(..) => Some(now),
+            Step::Ask
+            | Step::Probe
+            | Step::AskProbed(_)
+            | Step::FailProbed(..)
+            | Step::Retry
+            | Step::MakeRoom(_)
+            | Step::Fail(..) => Some(now),
         }
     }
 

@@ -10,7 +10,7 @@
 //!
 //! `schedule` says which job is due when, `cycle` what a poll cycle is, `pacing` when a request may leave, `breaker`
 //! whether asking makes sense at all, `retry` and `backoff` when a job is asked again; `ask` and `answer` are the two
-//! halves of a poll, `report` is what is logged and counted of it.
+//! halves of a poll, `report` is what is logged and counted of it, `probe` are polls that somebody asks for.
 
 mod answer;
 mod ask;
@@ -18,6 +18,7 @@ mod backoff;
 mod breaker;
 mod cycle;
 mod pacing;
+mod probe;
 mod report;
 mod retry;
 mod schedule;
@@ -31,6 +32,7 @@ use crate::grid::{Answer, ReadJob, Validators};
 use crate::job::JobId;
 use crate::poller::breaker::Breaker;
 use crate::poller::pacing::Pacer;
+use crate::poller::probe::Probes;
 use crate::poller::retry::Retries;
 use crate::poller::schedule::Schedule;
 use crate::store::{CountFrom, NewJob, Store};
@@ -45,6 +47,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+
+pub use probe::{Course, FRESH, MOST as MOST_PROBES, ProbeError, ProbeHandle};
 
 /// The exporter is ready after two intervals or this, whichever is shorter, even if jobs are still unpolled.
 const READY_AFTER: Duration = Duration::from_secs(60);
@@ -95,6 +99,7 @@ enum Command<R> {
 #[derive(Debug)]
 pub struct Handle<R> {
     commands: mpsc::Sender<Command<R>>,
+    probes: ProbeHandle,
     ready: watch::Receiver<bool>,
 }
 
@@ -111,6 +116,12 @@ impl<R> Handle<R> {
     /// Works by another setup from now on. Polls under way end as they began.
     pub async fn set_up(&self, setup: Setup<R>) {
         let _ended = self.commands.send(Command::Setup(setup)).await;
+    }
+
+    /// Asks for polls of single jobs.
+    #[must_use]
+    pub fn probes(&self) -> ProbeHandle {
+        self.probes.clone()
     }
 
     /// True once every job was tried, well or not, or enough time has passed; never false again.
@@ -154,7 +165,9 @@ pub struct Poller<R> {
     /// The job that was last read well.
     last_good: Option<JobId>,
     /// Jobs that are asked in turn while the breaker is open and none was read well before.
-    probes: VecDeque<JobId>,
+    trials: VecDeque<JobId>,
+    /// Polls that somebody asks for.
+    probes: Probes,
     /// Since when a job is due, a request may begin, and only the pace holds it back.
     waiting_since: Option<Instant>,
     /// Whether anything was answered in this cycle, and whether any of it showed that the API works.
@@ -171,6 +184,7 @@ impl<R: ReadJob> Poller<R> {
         let now = Instant::now();
         let (commands, receiver) = mpsc::channel(16);
         let (ready, is_ready) = watch::channel(false);
+        let (probes, probe_handle) = Probes::new();
         let poller = Self {
             schedule: Schedule::new(now, setup.poll.interval),
             pacer: Pacer::new(setup.poll.max_requests_per_second, now),
@@ -187,13 +201,14 @@ impl<R: ReadJob> Poller<R> {
             random: SmallRng::from_os_rng(),
             api: 0,
             last_good: None,
-            probes: VecDeque::new(),
+            trials: VecDeque::new(),
+            probes,
             waiting_since: None,
             answered: false,
             answered_well: false,
             has_first_set: false,
         };
-        (poller, Handle { commands, ready: is_ready })
+        (poller, Handle { commands, probes: probe_handle, ready: is_ready })
     }
 
     /// Takes the first set of jobs before it runs, in several parts if need be: the store has them from the first
@@ -214,6 +229,7 @@ impl<R: ReadJob> Poller<R> {
                 biased;
                 () = shutdown.cancelled() => return,
                 Some(command) = self.commands.recv() => self.obey(command),
+                request = self.probes.request() => self.take_probe_request(request),
                 Some(request) = self.under_way.join_next() => {
                     // An error is a request that was broken off, as its job left.
                     if let Ok(asked) = request {
@@ -298,11 +314,15 @@ impl<R: ReadJob> Poller<R> {
             self.break_off(id);
             let cycle = self.schedule.leave(id, now);
             self.observe_cycle(cycle);
+            self.probe_leaves(id);
         }
         let is_known = change.known_before || !self.has_first_set;
         let count_from = if is_known { CountFrom::FirstReading } else { CountFrom::Zero };
         self.has_first_set = true;
         if !change.joined.is_empty() {
+            for job in &change.joined {
+                self.probe_joins(&job.id);
+            }
             self.schedule.join(change.joined.iter().map(|job| job.id.clone()), now);
         }
         let named = change.joined.into_iter().chain(change.relabelled);

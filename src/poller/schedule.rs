@@ -155,6 +155,11 @@ impl Schedule {
         Some(id)
     }
 
+    /// Whether the job is one of the set.
+    pub(super) fn has(&self, id: &JobId) -> bool {
+        self.entries.contains_key(id)
+    }
+
     /// Whether a poll of the job is under way.
     pub(super) fn is_under_way(&self, id: &JobId) -> bool {
         self.entries.get(id).is_some_and(|entry| entry.state == State::UnderWay)

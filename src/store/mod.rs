@@ -6,8 +6,10 @@
 //! half of one and half of another. The lock is held for a few moves of memory, never across an await.
 //!
 //! `snapshot` is one job's state and the rules by which an answer changes it, `rows` the counters over all jobs,
-//! `slots` where each job has its fixed place (its page in the exposition).
+//! `slots` where each job has its fixed place (its page in the exposition); `rate` and `history` are for the page.
 
+mod history;
+mod rate;
 mod rows;
 mod slots;
 mod snapshot;
@@ -16,6 +18,7 @@ mod tests;
 
 use crate::clock::UnixTime;
 use crate::job::{ErrorTally, JobId, JobReading, LabelName, Labels, PollFailure, Status};
+use history::Histories;
 use rows::RowCounters;
 use slots::Slots;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -23,6 +26,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
+pub use history::{History, Point};
+pub use rate::Rate;
 pub use rows::RowTotals;
 pub use slots::PAGE_JOBS;
 pub use snapshot::{Applied, Failure, JobSnapshot, Observed};
@@ -125,6 +130,9 @@ struct State {
     sources: Vec<Arc<[&'static str]>>,
     /// Pages that the exposition has not taken yet.
     dirty: BTreeSet<usize>,
+    histories: Histories,
+    /// Another number after each change.
+    version: u64,
 }
 
 impl Store {
@@ -197,6 +205,28 @@ impl Store {
         (state.slots.iter().cloned().collect(), state.summary())
     }
 
+    /// A number that is another after each change: what was made of the store is still right while it is the same.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.lock().version
+    }
+
+    /// When the process began.
+    #[must_use]
+    pub fn began(&self) -> UnixTime {
+        self.shared.began
+    }
+
+    /// A look at what a job showed since the start; empty if its course was not noted. For the page: being looked at
+    /// secures a running job's place among those whose course is noted.
+    #[must_use]
+    pub fn history(&self, id: &JobId) -> History {
+        let mut state = self.lock();
+        let Some(slot) = state.index.get(id).copied() else { return History::default() };
+        let ended = state.slots.get(slot).and_then(|job| job.status()).is_some_and(Status::is_ended);
+        state.histories.look(slot, ended)
+    }
+
     /// The sums alone.
     #[must_use]
     pub fn summary(&self) -> Summary {
@@ -251,7 +281,7 @@ impl State {
         let slot = self.slots.insert(Arc::new(JobSnapshot::unpolled(job.id, job.labels, sources)));
         self.rows.join(slot, &id, count_from);
         self.index.insert(id, slot);
-        self.dirty.insert(slot / PAGE_JOBS);
+        self.touch(slot);
     }
 
     fn shared_sources(&mut self, sources: &[&'static str]) -> Arc<[&'static str]> {
@@ -266,7 +296,8 @@ impl State {
     fn leave(&mut self, id: &JobId) {
         let Some(slot) = self.index.remove(id) else { return };
         self.rows.leave(slot, id);
-        self.dirty.insert(slot / PAGE_JOBS);
+        self.histories.forget(slot);
+        self.touch(slot);
         if let Some(job) = self.slots.remove(slot) {
             self.count_labels(&job.labels, false);
             *self.status_count(job.status()) -= 1;
@@ -279,6 +310,9 @@ impl State {
         let (after, mut applied) = before.after(outcome, now);
         if let Some(observed) = &after.observed {
             applied.rows_added = self.rows.count(slot, observed, began);
+            if let (None, Some(progress)) = (&after.failure, &observed.progress) {
+                self.histories.note(slot, progress, applied.ended, now);
+            }
         }
         *self.status_count(before.status()) -= 1;
         *self.status_count(after.status()) += 1;
@@ -288,7 +322,13 @@ impl State {
 
     fn replace(&mut self, slot: usize, job: JobSnapshot) {
         self.slots.replace(slot, Arc::new(job));
+        self.touch(slot);
+    }
+
+    /// Something of the job in this slot changed.
+    fn touch(&mut self, slot: usize) {
         self.dirty.insert(slot / PAGE_JOBS);
+        self.version += 1;
     }
 
     /// The number of jobs in a status, or of those never read.

@@ -1,9 +1,11 @@
 //! The web server: metrics, status page, JSON API, health.
 //!
-//! Called by `app`. It sends nothing to the Grid API and changes nothing: it reads the exposition and the store, and
-//! asks the app for a reload, or for jobs to join and leave. `listen` binds addresses, `server` accepts connections,
-//! `connections` bounds them, `stall` breaks those that don't read, `wire` those whose requests can be read in two ways,
-//! `door` asks for users and certificates, `scrapes` bounds scrapes and `held` what answers under way hold, `routes` is the table of endpoints, `respond` makes responses; each endpoint has a file of its own.
+//! Called by `app`. It sends nothing to the Grid API and changes nothing: it reads the exposition and the store, asks
+//! the app for a reload, or for jobs to join and leave, and the poller for a poll now. `listen` binds addresses,
+//! `server` accepts connections, `connections` bounds them, `stall` breaks those that don't read, `wire` those whose
+//! requests can be read in two ways, `door` asks for users and certificates, `scrapes` bounds scrapes and `held` what
+//! answers under way hold, `routes` is the table of endpoints, `respond` makes responses; each endpoint has a file of
+//! its own.
 
 pub mod admin;
 mod connections;
@@ -14,6 +16,8 @@ mod held;
 pub mod jobs;
 pub mod listen;
 pub mod metrics;
+pub mod page;
+pub mod probe;
 pub mod problem;
 pub mod reload;
 pub mod respond;
@@ -22,7 +26,6 @@ mod scrapes;
 pub mod sd;
 pub mod server;
 mod stall;
-pub mod status_page;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -30,13 +33,14 @@ mod wire;
 use crate::clock::SharedClock;
 use crate::config::WebOptions;
 use crate::exposition::Exposition;
+use crate::poller::ProbeHandle;
 use crate::store::Store;
 use crate::web::admin::AdminRequest;
 use crate::web::door::Door;
 use crate::web::reload::ReloadRequest;
 use prometheus::IntGauge;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 
 /// What the endpoints read and whom they ask.
 pub struct Web {
@@ -52,6 +56,10 @@ pub struct Web {
     pub reload: mpsc::Sender<ReloadRequest>,
     /// Asks for jobs to join and leave.
     pub admin: mpsc::Sender<AdminRequest>,
+    /// Asks the poller for a poll now.
+    pub probe: ProbeHandle,
+    /// Held by whoever makes a page: one at a time.
+    pub pages: Mutex<()>,
     /// Open connections.
     pub connections: IntGauge,
     /// The web configuration file at work; nothing if there is none.

@@ -129,13 +129,14 @@ pub fn no_content() -> Response {
     response
 }
 
-/// A page that loads nothing but its own style sheet, and that no other page may frame.
+/// A page that loads nothing but its own style sheet and script, and that no other page may frame.
 #[must_use]
 pub fn page(html: String) -> Response {
     let mut response = whole(StatusCode::OK, "text/html; charset=utf-8", html);
     let headers = response.headers_mut();
     // The rest comes with every response.
-    let policy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
+                  base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

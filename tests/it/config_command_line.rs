@@ -52,6 +52,7 @@ fn without_arguments_it_serves_with_the_defaults() {
         max_requests: 40,
         enable_lifecycle: false,
         enable_admin_api: false,
+        enable_probe: false,
     };
     assert_eq!(args.web, expected);
     assert_eq!((args.log.level, args.log.format), (LevelFilter::INFO, Format::Logfmt));
@@ -98,6 +99,7 @@ fn each_flag_of_the_design_has_its_variable() {
         ("web.max-requests", "7"),
         ("web.enable-lifecycle", "TRUE"),
         ("web.enable-admin-api", "yes"),
+        ("web.enable-probe", "1"),
         ("log.level", "warn"),
         ("log.format", "json"),
     ];

@@ -26,6 +26,8 @@ mod faults;
 mod layers;
 mod memory;
 mod model;
+mod page;
+mod probe;
 mod prometheus;
 mod secrets;
 mod serve;
