@@ -142,9 +142,15 @@ pub fn page(html: String) -> Response {
     response
 }
 
-/// The headers that no response goes without: browsers guess no types, frame nothing of ours, load nothing for what is
-/// not a page, and tell nobody the address.
-pub fn protect(headers: &mut HeaderMap) {
+/// Sets the headers that no response goes without: browsers guess no types, frame nothing of ours, load nothing for what
+/// is not a page, and tell nobody the address.
+///
+/// A 304 has none of them: a browser would put them in the place of those that came with the page.
+pub fn protect<B>(response: &mut http::Response<B>) {
+    if response.status() == StatusCode::NOT_MODIFIED {
+        return;
+    }
+    let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

@@ -204,7 +204,7 @@ impl Server {
             Ok(()) => self.place(&request, connection).await,
             Err(refused) => Err(refused),
         };
-        let (mut response, scrape) = match placed {
+        let (response, scrape) = match placed {
             Ok(scrape) => (routes::answer(web, request).await, scrape),
             Err(mut refused) => {
                 if is_head {
@@ -213,14 +213,14 @@ impl Server {
                 (refused, None)
             }
         };
+        let mut response = self.memory.hold(response, busy, scrape);
+        respond::protect(&mut response);
         let headers = response.headers_mut();
-        respond::protect(headers);
         if is_last {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let mut response = self.memory.hold(response, busy, scrape);
         if let Some(door) = &web.door {
-            door.set_headers(response.headers_mut());
+            door.set_headers(headers);
         }
         response
     }
