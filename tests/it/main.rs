@@ -12,6 +12,7 @@
 )]
 
 mod alerts;
+mod attack;
 mod bad_input;
 mod config_bad_files;
 mod config_command_line;
@@ -34,4 +35,5 @@ mod serve;
 mod sim;
 mod storage;
 mod support;
+mod web_config;
 mod webhook;
