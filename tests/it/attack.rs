@@ -50,6 +50,7 @@ async fn attack(exporter: &Exporter, more: &[&str]) {
 
 // One test, since they use the whole machine.
 #[tokio::test]
+#[ignore = "tests/run runs it by itself, without other tests beside it"]
 async fn attacks_keep_no_scraper_out() {
     let (simulated, plain) = exporter(&["--web.enable-admin-api"], None).await;
     attack(&plain, &[]).await;
