@@ -6,6 +6,7 @@
 
 use crate::app::discovery::Sources;
 use crate::app::reload::ConfigSource;
+use crate::app::service_manager::AliveRequest;
 use crate::app::watched::WatchedJobs;
 use crate::clock::SharedClock;
 use crate::config::GridConfig;
@@ -36,6 +37,8 @@ pub(super) struct Control {
     pub(super) source: Arc<dyn ConfigSource>,
     pub(super) requests: mpsc::Receiver<ReloadRequest>,
     pub(super) admin: mpsc::Receiver<AdminRequest>,
+    /// Asks whether this task goes round.
+    pub(super) alive: mpsc::Receiver<AliveRequest>,
     pub(super) jobs: WatchedJobs<GridClient>,
     pub(super) sources: Sources,
     pub(super) retention: Duration,
@@ -77,6 +80,7 @@ impl Control {
                     self.jobs.show().await;
                 }
                 1.. = self.admin.recv_many(&mut asked, TOGETHER) => answer(&mut self.jobs, &mut asked).await,
+                Some(done) = self.alive.recv() => { let _unheard = done.send(()); }
                 _ = expire.tick() => {
                     if self.jobs.expire(self.clock.now(), self.retention).await {
                         self.jobs.show().await;

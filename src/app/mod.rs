@@ -7,12 +7,14 @@
 mod control;
 mod discovery;
 pub mod reload;
+mod service_manager;
 pub mod signals;
 mod watched;
 
 use crate::app::control::Control;
 use crate::app::discovery::Sources;
 use crate::app::reload::ConfigSource;
+use crate::app::service_manager::AliveRequest;
 use crate::app::watched::WatchedJobs;
 use crate::catalog::Catalog;
 use crate::clock::SharedClock;
@@ -21,7 +23,7 @@ use crate::config::reload::Loaded;
 use crate::config::{Config, WebOptions};
 use crate::exposition::Exposition;
 use crate::grid::client::GridClient;
-use crate::poller::{ClockHandle, Poller, Setup, Surroundings};
+use crate::poller::{ClockHandle, Heartbeat, Poller, Setup, Surroundings};
 use crate::store::Store;
 use crate::telemetry::own::{OwnMetrics, build};
 use crate::web::listen::{self, ListenError};
@@ -62,6 +64,8 @@ pub struct Exporter {
     web: Arc<Web>,
     poller: Poller<GridClient>,
     control: Control,
+    alive: mpsc::Sender<AliveRequest>,
+    heartbeat: Heartbeat<GridClient>,
     reload: mpsc::Sender<ReloadRequest>,
 }
 
@@ -116,6 +120,8 @@ impl Exporter {
         own.reload.loaded(clock.now());
         let (reload, requests) = mpsc::channel(4);
         let (admin, asked) = mpsc::channel(256);
+        let (alive, asked_alive) = mpsc::channel(1);
+        let heartbeat = jobs.poller.heartbeat();
         let web = Arc::new(Web {
             exposition: Arc::clone(&exposition),
             scrapes: (options.max_requests > 0).then(|| Arc::new(Semaphore::new(options.max_requests))),
@@ -136,6 +142,7 @@ impl Exporter {
             source,
             requests,
             admin: asked,
+            alive: asked_alive,
             jobs,
             sources,
             retention: config.retention,
@@ -144,7 +151,7 @@ impl Exporter {
             grid: config.grid,
             fingerprint: fingerprint.filter(|_| auto_reload),
         };
-        Ok(Self { listeners, addresses, web, poller, control, reload })
+        Ok(Self { listeners, addresses, web, poller, control, alive, heartbeat, reload })
     }
 
     /// The addresses that are listened on, with the ports that were chosen.
@@ -185,6 +192,14 @@ impl Exporter {
             web_server.await;
             "web"
         });
+        if let Some(every) = service_manager::watchdog() {
+            let watch = service_manager::watch(every, self.heartbeat, self.alive, service_manager::alive);
+            tasks.spawn(async move {
+                watch.await;
+                "watchdog"
+            });
+        }
+        service_manager::ready("serving");
         tokio::select! {
             biased;
             () = shutdown.cancelled() => {}
@@ -194,6 +209,7 @@ impl Exporter {
                 return Err(AppError::TaskEnded(name));
             }
         }
+        service_manager::stopping();
         info!("stopping: answering what is under way");
         while let Some(ended) = tasks.join_next().await {
             if matches!(ended, Ok("web")) {

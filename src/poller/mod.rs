@@ -17,6 +17,7 @@ mod ask;
 mod backoff;
 mod breaker;
 mod cycle;
+mod heartbeat;
 mod pacing;
 mod report;
 mod retry;
@@ -45,6 +46,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+
+pub use heartbeat::Heartbeat;
 
 /// The exporter is ready after two intervals or this, whichever is shorter, even if jobs are still unpolled.
 const READY_AFTER: Duration = Duration::from_secs(60);
@@ -89,6 +92,7 @@ impl std::fmt::Debug for ClockHandle {
 enum Command<R> {
     Change(CatalogChange, oneshot::Sender<()>),
     Setup(Setup<R>),
+    Alive(oneshot::Sender<()>),
 }
 
 /// Talks to the poller.
@@ -280,6 +284,10 @@ impl<R: ReadJob> Poller<R> {
                     self.breaker.probe_now(now);
                 }
                 self.credentials_changed = wait_for_credentials(&self.setup.reader);
+            }
+            Command::Alive(done) => {
+                // Nobody waits any more if the exporter stops.
+                let _unheard = done.send(());
             }
         }
     }
