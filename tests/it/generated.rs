@@ -91,6 +91,12 @@ fn files() -> BTreeMap<String, Vec<u8>> {
     {
         let mut bytes = Vec::new();
         clap_complete::generate(shell, &mut cli::definition(), NAME, &mut bytes);
+        if shell == Shell::Bash {
+            // clap_complete 4.6 sets one name for a program with dashes and asks for another, and then completes no
+            // flag of a command. `bash_completes_…` fails once that is needless or not enough.
+            let text = String::from_utf8(bytes).unwrap();
+            bytes = text.replace("grid__subcmd__bulk__subcmd__exporter", "grid__bulk__exporter").into_bytes();
+        }
         let folder = shell.to_string();
         files.insert(format!("completions/{folder}/{name}"), bytes);
     }
@@ -168,7 +174,9 @@ fn bash_completes_commands_flags_and_values() {
     assert_eq!(offers("grid-bulk-exporter check"), ["check-config"]);
     assert_eq!(offers("grid-bulk-exporter --web.listen"), ["--web.listen-address"]);
     assert_eq!(offers("grid-bulk-exporter --log.level "), ["error", "warn", "info", "debug"]);
-    assert!(offers("grid-bulk-exporter demo --").contains(&"--prometheus".to_owned()));
+    assert_eq!(offers("grid-bulk-exporter demo --pro"), ["--prometheus"]);
+    assert_eq!(offers("grid-bulk-exporter simulate --sp"), ["--speed"]);
+    assert_eq!(offers("grid-bulk-exporter help check"), ["check-config"]);
 }
 
 #[test]
