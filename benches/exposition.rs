@@ -6,8 +6,8 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::FutureExt;
 use grid_bulk_exporter::clock::{Clock, SharedClock, SystemClock, UnixTime};
-use grid_bulk_exporter::exposition::Exposition;
-use grid_bulk_exporter::exposition::negotiate::Encoding;
+use grid_bulk_exporter::exposition::negotiate::{Encoding, Format};
+use grid_bulk_exporter::exposition::{Exposition, Wanted};
 use grid_bulk_exporter::job::{CompletedAt, ErrorTally, JobId, JobReading, Labels, Progress, ReportedStatus};
 use grid_bulk_exporter::store::{CountFrom, NewJob, Outcome, Store};
 use grid_bulk_exporter::telemetry::own::OwnMetrics;
@@ -16,6 +16,16 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 const SIZES: [usize; 4] = [100, 1_000, 10_000, 100_000];
+
+/// What scrapers ask for; the first two are text.
+const WANTED: [(&str, Format, Encoding); 6] = [
+    ("plain", Format::Text004, Encoding::Identity),
+    ("gzip", Format::Text004, Encoding::Gzip),
+    ("zstd", Format::Text004, Encoding::Zstd),
+    ("openmetrics_gzip", Format::OpenMetrics100, Encoding::Gzip),
+    ("protobuf_plain", Format::Protobuf, Encoding::Identity),
+    ("protobuf_gzip", Format::Protobuf, Encoding::Gzip),
+];
 
 /// Jobs that were all read once, as an exporter holds them.
 struct Bench {
@@ -54,8 +64,8 @@ impl Bench {
         }
     }
 
-    fn scrape(&self, encoding: Encoding) -> usize {
-        let body = self.exposition.scrape(encoding);
+    fn scrape(&self, format: Format, encoding: Encoding) -> usize {
+        let body = self.exposition.scrape(Wanted { format, encoding, ..Wanted::default() });
         body.collect().now_or_never().expect("all is there").expect("no fault").to_bytes().len()
     }
 }
@@ -83,10 +93,10 @@ fn changes(criterion: &mut Criterion) {
                 bench.poll([next]);
             });
         });
-        bench.exposition.refresh();
-        for (name, encoding) in [("plain", Encoding::Identity), ("gzip", Encoding::Gzip)] {
-            // From the first scrape in it on, an encoding is kept up to date.
-            black_box(bench.scrape(encoding));
+        for (name, format, encoding) in WANTED {
+            // From the first scrape on, what was asked for is kept up to date, and nothing else.
+            let mut bench = Bench::new(jobs);
+            black_box(bench.scrape(format, encoding));
             let hundredth = (jobs / 100).max(1);
             let mut first = 0;
             group.bench_function(BenchmarkId::new(format!("refresh_1_percent_{name}"), jobs), |bencher| {
@@ -121,16 +131,19 @@ fn changes(criterion: &mut Criterion) {
 
 fn scrapes(criterion: &mut Criterion) {
     for jobs in SIZES {
-        let bench = Bench::new(jobs);
         let mut group = criterion.benchmark_group("scrape_unchanged");
         group.sample_size(10);
-        for (name, encoding) in [("plain", Encoding::Identity), ("gzip", Encoding::Gzip)] {
-            group.throughput(Throughput::Bytes(bench.scrape(encoding) as u64));
+        for (name, format, encoding) in WANTED {
+            let bench = Bench::new(jobs);
+            group.throughput(Throughput::Bytes(bench.scrape(format, encoding) as u64));
             group.bench_function(BenchmarkId::new(format!("begin_{name}"), jobs), |bencher| {
-                bencher.iter(|| bench.exposition.scrape(encoding).length());
+                bencher.iter(|| {
+                    let wanted = Wanted { format, encoding, ..Wanted::default() };
+                    bench.exposition.scrape(wanted).length()
+                });
             });
             group.bench_function(BenchmarkId::new(format!("whole_{name}"), jobs), |bencher| {
-                bencher.iter(|| bench.scrape(encoding));
+                bencher.iter(|| bench.scrape(format, encoding));
             });
         }
         group.finish();

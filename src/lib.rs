@@ -22,8 +22,9 @@
 //! | [`tls`] | `config` and above, not `telemetry` |
 //! | [`grid`], `store`, `catalog` | the rows above, never each other; of the configuration only their own section |
 //! | `poller` | `catalog`, `grid`, `store` and above: the only place where the three meet |
+//! | `storage` | `store`, `telemetry`, `config`, the first rows; it doesn't know who polls |
 //! | `exposition` | `store`, `telemetry`, `job`; it doesn't know that an API exists |
-//! | `web` | `exposition`, the handles of `store`, `catalog` and `poller`, the first rows |
+//! | `web` | `exposition`, the handles of `store`, `catalog` and `poller`, the first rows; of `grid` only `webhook` |
 //! | `sim` | `job`, `clock`, `secret`; not `grid`, or one mistake made in both would hide itself |
 //! | `app`, `cli` | everything; nothing uses them |
 
@@ -38,6 +39,7 @@ pub mod job;
 pub mod poller;
 pub mod secret;
 pub mod sim;
+pub mod storage;
 pub mod store;
 pub mod telemetry;
 pub mod tls;

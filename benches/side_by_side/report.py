@@ -90,6 +90,36 @@ def picture(results):
     return "\n".join(out)
 
 
+def short_table(results):
+    """For the README: the time of a scrape, plain / gzip, and memory."""
+    out = ["| jobs | grid-bulk-exporter | limit: ready bytes | client_golang | prometheus_client |",
+           "| --- | --- | --- | --- | --- |"]
+    for size, servers in results["sizes"].items():
+        cells = [f"{int(size):,}"]
+        for name in ("ours", "limit", "client_golang", "prometheus_client"):
+            one = servers.get(name)
+            times = [one[encoding]["median_ms"] for encoding in ("plain", "gzip")] if one else []
+            cells.append(" / ".join(f"{ms:,.2f}" if ms < 10 else f"{ms:,.0f}" for ms in times) + " ms" if times else "not measured")
+        out.append("| " + " | ".join(cells) + " |")
+    return "\n".join(out)
+
+
+def put_into(file, text):
+    """Replaces what stands between the marks."""
+    begin, end = "<!-- side-by-side: begin -->\n", "<!-- side-by-side: end -->"
+    before, _, rest = file.read_text().partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise SystemExit(f"side-by-side: {file.name} has no marks for the table")
+    file.write_text(f"{before}{begin}{text.strip()}\n{end}{after}")
+
+
+def write_docs(results, root):
+    put_into(root / "README.md", short_table(results))
+    put_into(root / "docs" / "performance.md", table(results))
+    (root / "docs" / "images" / "scrape.svg").write_text(picture(results))
+
+
 def write(results, folder):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")

@@ -48,6 +48,7 @@
       ApiErrors: { severity: 'warning', 'for': '15m', window: '15m', maxRatio: 0.1 },
       PollOverruns: { severity: 'warning', 'for': '15m', window: '15m', maxRatio: 0.25 },
       ConfigReloadFailed: { severity: 'warning', 'for': '5m', window: '5m' },
+      StorageFailing: { severity: 'warning', 'for': '5m', window: '5m' },
       DiscoveryFailing: { severity: 'warning', 'for': '5m', staleSeconds: 900 },
       JobSetEmpty: { severity: 'info', 'for': '30m', window: '6h' },
       WebhookSignatureFailures: { severity: 'warning', window: '15m', failures: 2 },

@@ -40,7 +40,8 @@ local promql = import 'promql.libsonnet';
           sum BYX (rate(grid_bulk_rows_total{$,result="failed"}[5m])) / (sum BYX (rate(grid_bulk_rows_total{$}[5m])) > 0)
         |||),
         rule('job:grid_bulk_api_request_duration_seconds:p99_5m', |||
-          histogram_quantile(0.99, sum by (GROUP, le) (rate(grid_bulk_api_request_duration_seconds_bucket{$}[5m])))
+          histogram_quantile(0.99, sum by (GROUP, le) (rate(grid_bulk_api_request_duration_seconds_bucket{$}[5m]))) >= 0
+          or histogram_quantile(0.99, sum by (GROUP) (rate(grid_bulk_api_request_duration_seconds{$}[5m]))) >= 0
         |||),
       ],
     }],

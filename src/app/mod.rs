@@ -5,17 +5,21 @@
 //! process; a task that ends on its own ends the exporter, so there is no healthy-looking blind one.
 
 mod control;
+mod deliveries;
 mod discovery;
 pub mod reload;
 mod service_manager;
 pub mod signals;
 mod watched;
+mod webhook;
 
 use crate::app::control::Control;
+use crate::app::deliveries::Deliveries;
 use crate::app::discovery::Sources;
 use crate::app::reload::ConfigSource;
 use crate::app::service_manager::AliveRequest;
 use crate::app::watched::WatchedJobs;
+use crate::app::webhook::WebhookListener;
 use crate::catalog::Catalog;
 use crate::clock::SharedClock;
 use crate::config::error::{Fault, Faults};
@@ -24,16 +28,18 @@ use crate::config::{Config, WebOptions};
 use crate::exposition::Exposition;
 use crate::grid::client::GridClient;
 use crate::poller::{ClockHandle, Heartbeat, Poller, Setup, Surroundings};
-use crate::store::Store;
+use crate::storage::{self, Identity, Keeper, Started, StorageError, StorageOptions};
 use crate::telemetry::own::{OwnMetrics, build};
 use crate::web::listen::{self, ListenError};
 use crate::web::reload::ReloadRequest;
 use crate::web::{Web, server};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -49,6 +55,9 @@ pub enum AppError {
     /// A listening socket can't be had.
     #[error("{0}")]
     Listen(#[from] ListenError),
+    /// What is stored can't be used.
+    #[error("{0}")]
+    Storage(#[from] StorageError),
     /// Our own table of metrics is broken.
     #[error("the exporter's own metrics can't be set up ({0}); please report this")]
     Metrics(#[from] prometheus::Error),
@@ -56,6 +65,20 @@ pub enum AppError {
     #[error("the task '{0}' ended unexpectedly; please report this together with the log")]
     TaskEnded(&'static str),
 }
+
+/// How the exporter is run, beside its configuration: what a reload leaves as it is.
+#[derive(Clone, Debug)]
+pub struct AppOptions {
+    /// The web server.
+    pub web: WebOptions,
+    /// What outlives a restart.
+    pub storage: StorageOptions,
+    /// Reload when the configuration file changes.
+    pub auto_reload: bool,
+}
+
+/// After the other tasks ended, the storage may write for so long.
+const LAST_WRITE: Duration = Duration::from_secs(10);
 
 /// A built exporter, whose sockets listen already.
 pub struct Exporter {
@@ -66,6 +89,8 @@ pub struct Exporter {
     control: Control,
     alive: mpsc::Sender<AliveRequest>,
     heartbeat: Heartbeat<GridClient>,
+    keeper: Option<Keeper>,
+    prepared_webhook: Option<webhook::Prepared>,
     reload: mpsc::Sender<ReloadRequest>,
 }
 
@@ -73,19 +98,25 @@ impl Exporter {
     /// Loads the configuration, binds the sockets and builds all parts.
     pub async fn start(
         source: Arc<dyn ConfigSource>,
-        options: WebOptions,
-        auto_reload: bool,
+        options: AppOptions,
         clock: SharedClock,
     ) -> Result<Self, AppError> {
+        let AppOptions { web: options, storage, auto_reload } = options;
         let Loaded { config, warnings, fingerprint } = source.load()?;
         let own = OwnMetrics::new(&clock)?;
         let client = new_client(&config, &own, &clock).map_err(AppError::Client)?;
         let prepared = discovery::prepare(&config).map_err(AppError::Client)?;
+        let identity = Identity::new(&config.grid.base_url, client.token_checksum());
+        let Started { store, claims, writing } =
+            storage::start(&storage, identity, &clock, own.storage.clone()).await?;
+        let (storage, keeper) = writing.unzip();
+        let (deliveries, heard) = mpsc::channel(256);
+        let webhook = WebhookListener::new(deliveries, own.clone());
+        let prepared_webhook = webhook.prepare(&config).await.map_err(AppError::Client)?;
         let listeners = bind(&options).await?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         log_warnings(&warnings);
 
-        let store = Store::new(clock.now());
         let exposition = Arc::new(Exposition::new(store.clone(), own.registry.clone()));
         let surroundings = Surroundings {
             store: store.clone(),
@@ -112,10 +143,14 @@ impl Exporter {
             metrics: own.discovery.clone(),
             unheard: sources.ids(),
             poller: handle,
+            storage,
+            unsaved: Vec::new(),
         };
+        jobs.restore(claims, &mut poller);
         for list in lists {
             jobs.begin_with(list, &mut poller);
         }
+        jobs.forget_unnamed();
         exposition.refresh();
         own.reload.loaded(clock.now());
         let (reload, requests) = mpsc::channel(4);
@@ -130,6 +165,8 @@ impl Exporter {
             readiness: jobs.poller.readiness(),
             reload: reload.clone(),
             admin,
+            pages: Mutex::default(),
+            probe: jobs.poller.probes(),
             connections: own.web_connections.clone(),
             clock: Arc::clone(&clock),
         });
@@ -143,6 +180,9 @@ impl Exporter {
             requests,
             admin: asked,
             alive: asked_alive,
+            heard,
+            deliveries: Deliveries::default(),
+            webhook,
             jobs,
             sources,
             retention: config.retention,
@@ -151,7 +191,18 @@ impl Exporter {
             grid: config.grid,
             fingerprint: fingerprint.filter(|_| auto_reload),
         };
-        Ok(Self { listeners, addresses, web, poller, control, alive, heartbeat, reload })
+        Ok(Self {
+            listeners,
+            addresses,
+            web,
+            poller,
+            control,
+            alive,
+            heartbeat,
+            keeper,
+            prepared_webhook,
+            reload,
+        })
     }
 
     /// The addresses that are listened on, with the ports that were chosen.
@@ -182,7 +233,9 @@ impl Exporter {
             exposition.keep_fresh().await;
             "exposition"
         });
-        let control = self.control.run(shutdown.child_token());
+        let mut control = self.control;
+        control.webhook.apply(self.prepared_webhook);
+        let control = control.run(shutdown.child_token());
         tasks.spawn(async move {
             control.await;
             "control"
@@ -192,6 +245,11 @@ impl Exporter {
             web_server.await;
             "web"
         });
+        // The storage ends last, so that it has what all others did.
+        let (mut keeping, last) = (JoinSet::new(), CancellationToken::new());
+        if let Some(keeper) = self.keeper {
+            keeping.spawn(keeper.run(last.child_token()));
+        }
         if let Some(every) = service_manager::watchdog() {
             let watch = service_manager::watch(every, self.heartbeat, self.alive, service_manager::alive);
             tasks.spawn(async move {
@@ -203,6 +261,10 @@ impl Exporter {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => {}
+            Some(_) = keeping.join_next() => {
+                shutdown.cancel();
+                return Err(AppError::TaskEnded("storage"));
+            }
             ended = tasks.join_next() => {
                 shutdown.cancel();
                 let name = ended.and_then(Result::ok).unwrap_or("one that panicked");
@@ -211,10 +273,15 @@ impl Exporter {
         }
         service_manager::stopping();
         info!("stopping: answering what is under way");
-        while let Some(ended) = tasks.join_next().await {
-            if matches!(ended, Ok("web")) {
-                break;
-            }
+        let mut answering = 2;
+        while answering > 0
+            && let Some(ended) = tasks.join_next().await
+        {
+            answering -= usize::from(matches!(ended, Ok("web" | "control")));
+        }
+        last.cancel();
+        if timeout(LAST_WRITE, keeping.join_all()).await.is_err() {
+            warn!("the storage does not end; what was learnt in the last second may be lost");
         }
         info!("stopped");
         Ok(())

@@ -6,6 +6,7 @@
 
 use crate::app::control::Control;
 use crate::app::discovery::{self, Prepared};
+use crate::app::webhook;
 use crate::app::{log_warnings, new_client, service_manager};
 use crate::config::Config;
 use crate::config::error::Faults;
@@ -13,6 +14,7 @@ use crate::config::merge::Inputs;
 use crate::config::reload::{ConfigFingerprint, Loaded, load};
 use crate::grid::client::GridClient;
 use crate::poller::Setup;
+use crate::storage::without_version;
 use std::path::Path;
 use std::sync::Arc;
 use tracing::{error, info};
@@ -52,7 +54,8 @@ impl Control {
         }
         service_manager::reloading();
         match self.load().await {
-            Ok((config, client, sources)) => {
+            Ok((config, client, sources, webhook)) => {
+                self.webhook.apply(webhook);
                 self.apply(config, client, sources).await;
                 service_manager::ready("serving; the configuration was reloaded");
                 Ok(())
@@ -69,7 +72,7 @@ impl Control {
         }
     }
 
-    async fn load(&mut self) -> Result<(Config, GridClient, Prepared), String> {
+    async fn load(&mut self) -> Result<(Config, GridClient, Prepared, Option<webhook::Prepared>), String> {
         let source = Arc::clone(&self.source);
         let mut reading = tokio::task::spawn_blocking(move || source.load());
         // A disk that hangs holds up the reload, not the exporter.
@@ -81,10 +84,21 @@ impl Control {
         };
         let loaded = loaded.map_err(|error| format!("the configuration could not be read: {error}"))?;
         let Loaded { config, warnings, .. } = loaded.map_err(|faults| faults.to_string())?;
+        if self.jobs.storage.is_some() {
+            let (before, now) =
+                (without_version(&self.grid.base_url), without_version(&config.grid.base_url));
+            if before != now {
+                return Err(format!(
+                    "grid.base_url is another API, {now}, and --storage.path holds what was learnt from {before}; \
+                     restart with another folder"
+                ));
+            }
+        }
         let client = new_client(&config, &self.own, &self.clock)?;
         let sources = discovery::prepare(&config)?;
+        let webhook = self.webhook.prepare(&config).await?;
         log_warnings(&warnings);
-        Ok((config, client, sources))
+        Ok((config, client, sources, webhook))
     }
 
     async fn apply(&mut self, config: Config, client: GridClient, sources: Prepared) {

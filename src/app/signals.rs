@@ -1,4 +1,6 @@
-//! `SIGTERM` and `SIGINT` stop the exporter, `SIGHUP` reloads its configuration. Called by `cli`.
+//! `SIGTERM` and `SIGINT` stop the exporter, `SIGHUP` reloads its configuration; `SIGXFSZ`, which would end it where a
+//! file reaches a limit (`ulimit -f`), is taken and forgotten, as the write then fails like one to a full disk. Called
+//! by `cli`.
 
 use crate::web::reload::ReloadRequest;
 use std::io;
@@ -13,6 +15,7 @@ pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    _file_size: Signal,
 }
 
 impl Signals {
@@ -22,6 +25,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 

@@ -7,13 +7,15 @@
 #[cfg(test)]
 mod tests;
 
-use crate::catalog::{Catalog, CatalogChange, LimitReached, ListUpdate, NotNamed, SourceId};
+use crate::catalog::{Catalog, CatalogChange, LimitReached, ListUpdate, NamedJob, NotNamed, SourceId};
 use crate::clock::UnixTime;
 use crate::config::{JobSource, JobSpec};
 use crate::exposition::Exposition;
 use crate::grid::ReadJob;
+use crate::grid::webhook::EndedJob;
 use crate::job::{JobId, Labels};
-use crate::poller::{Handle, Poller};
+use crate::poller::{Handle, Poller, Told};
+use crate::storage::{Claim, ClaimChange, Delivery, NotKept, Storage};
 use crate::store::Store;
 use crate::telemetry::own::DiscoveryMetrics;
 use std::collections::HashSet;
@@ -34,6 +36,10 @@ pub(super) struct WatchedJobs<R> {
     /// Sources configured at the start that have not told a list yet: their jobs were watched before, too, and the
     /// rows that they show first were counted then.
     pub(super) unheard: HashSet<SourceId>,
+    /// Where anything is kept over restarts.
+    pub(super) storage: Option<Storage>,
+    /// Who names jobs, as far as that is to be kept and was not handed on by [`Self::keep`] yet.
+    pub(super) unsaved: Vec<ClaimChange>,
 }
 
 impl<R: ReadJob> WatchedJobs<R> {
@@ -44,6 +50,49 @@ impl<R: ReadJob> WatchedJobs<R> {
         let change = self.catalog.replace(update.source, jobs);
         self.report(&change);
         poller.begin_with(change);
+    }
+
+    /// Takes in who named jobs before the process began, before the poller runs.
+    pub(super) fn restore(&mut self, claims: Vec<Claim>, poller: &mut Poller<R>) {
+        let named = claims.into_iter().map(|claim| {
+            let Claim { id, source, labels } = claim;
+            (source, NamedJob { id, labels })
+        });
+        let change = self.catalog.restore(named.collect());
+        self.report(&change);
+        poller.begin_with(change);
+    }
+
+    /// Once each source told its list: lets go of what was kept of jobs that none of them names.
+    pub(super) fn forget_unnamed(&self) {
+        if self.unheard.is_empty() {
+            let jobs = self.store.forget_unnamed();
+            if jobs > 0 {
+                info!(jobs, "{jobs} jobs that were watched before are no longer named");
+            }
+        }
+    }
+
+    /// For each of these deliveries whether it is stored that it was taken.
+    pub(super) async fn deliveries_seen(&self, ids: impl ExactSizeIterator<Item = &str>) -> Vec<bool> {
+        match &self.storage {
+            Some(storage) => storage.deliveries_seen(ids.map(str::to_owned).collect()).await,
+            None => vec![false; ids.len()],
+        }
+    }
+
+    /// Returns once all that was changed is on disk, where anything is kept.
+    pub(super) async fn keep(&mut self) -> Result<(), NotKept> {
+        self.keep_with(Vec::new()).await
+    }
+
+    /// The same together with these deliveries.
+    pub(super) async fn keep_with(&mut self, deliveries: Vec<Delivery>) -> Result<(), NotKept> {
+        let claims = std::mem::take(&mut self.unsaved);
+        match &self.storage {
+            Some(storage) => storage.keep(claims, deliveries).await,
+            None => Ok(()),
+        }
     }
 
     /// Takes the configured jobs; tells how many jobs joined and left.
@@ -70,10 +119,14 @@ impl<R: ReadJob> WatchedJobs<R> {
             );
         }
         self.announce(change).await;
+        if known_before {
+            self.forget_unnamed();
+        }
     }
 
     /// The admin API names a job; true if it is new. Not on `/metrics` before [`Self::show`].
     pub(super) async fn put(&mut self, id: JobId, labels: Labels) -> Result<bool, LimitReached> {
+        let claim = Claim { id: id.clone(), source: JobSource::Admin, labels: labels.clone() };
         let (change, is_new) = self.catalog.put(&id, labels).inspect_err(|reached| {
             self.metrics.count_rejected(metric_source(JobSource::Admin), 1);
             let limit = reached.limit;
@@ -83,6 +136,7 @@ impl<R: ReadJob> WatchedJobs<R> {
             info!(job_id = %id, "job {id} is watched: the admin API names it");
         }
         self.announce(change).await;
+        self.note(ClaimChange::Named(claim));
         Ok(is_new)
     }
 
@@ -93,24 +147,59 @@ impl<R: ReadJob> WatchedJobs<R> {
             info!(job_id = %id, "job {id} is no longer watched: it was deleted by the admin API");
         }
         self.announce(change).await;
+        self.withdraw(id);
         Ok(())
     }
 
-    /// Lets jobs go that only the admin API names and that were over for `retention`; true if there were any.
+    /// A webhook told that a job ended; the job is watched from now on if it was not. Not on `/metrics` before
+    /// [`Self::show`].
+    pub(super) async fn hear(&mut self, ended: EndedJob) -> Result<(), LimitReached> {
+        let EndedJob { job: id, reading, sent, .. } = ended;
+        let mut change = self.catalog.hear_of(&id).inspect_err(|reached| {
+            self.metrics.count_rejected(metric_source(JobSource::Webhook), 1);
+            let limit = reached.limit;
+            warn!(job_id = %id, limit, "job {id} of a webhook is not watched: limits.jobs is {limit}");
+        })?;
+        if !change.is_empty() {
+            info!(job_id = %id, "job {id} is watched: a webhook told of it");
+            // Sent before the process began: its rows were counted then.
+            change.known_before = sent.is_some_and(|sent| sent < self.store.began());
+            self.report(&change);
+            let claim = Claim { id: id.clone(), source: JobSource::Webhook, labels: Labels::default() };
+            self.note(ClaimChange::Named(claim));
+        }
+        self.poller.tell(Told { id, reading, change }).await;
+        Ok(())
+    }
+
+    /// Lets jobs go that only the admin API or a webhook names and that were over for `retention`; true if there were any.
     pub(super) async fn expire(&mut self, now: UnixTime, retention: Duration) -> bool {
         let over = self.store.over_since(now, retention);
         let mut any = false;
         for id in over {
-            if !self.catalog.is_only_admin(&id) {
+            if !self.catalog.may_expire(&id) {
                 continue;
             }
             if let Ok(change) = self.catalog.delete(&id) {
                 info!(job_id = %id, "job {id} is no longer watched: it was over for the configured retention");
                 self.announce(change).await;
+                self.withdraw(&id);
                 any = true;
             }
         }
         any
+    }
+
+    fn withdraw(&mut self, id: &JobId) {
+        for source in [JobSource::Admin, JobSource::Webhook] {
+            self.note(ClaimChange::Withdrawn { id: id.clone(), source });
+        }
+    }
+
+    fn note(&mut self, change: ClaimChange) {
+        if self.storage.is_some() {
+            self.unsaved.push(change);
+        }
     }
 
     /// Makes `/metrics` show the set as it is now.
@@ -166,5 +255,6 @@ fn metric_source(source: JobSource) -> &'static str {
         JobSource::Files => "file",
         JobSource::Http => "http",
         JobSource::Admin => "admin",
+        JobSource::Webhook => "webhook",
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Pure: told what a source names, it answers with the difference. A job that several sources name is one job; its
 //! labels are those of the first source in the order of [`JobSource`] that can give any (`--job` and `GRID_JOBS`
-//! can't). Beyond the limit, jobs wait: they are named but not watched, and join when room is made. A job that is
+//! can't, nor a webhook). Beyond the limit, jobs wait: they are named but not watched, and join when room is made. A job that is
 //! watched never makes room for another, and one that the configuration names is always watched, since the
 //! configuration was checked against the limit as a whole.
 
@@ -81,7 +81,7 @@ impl CatalogChange {
     }
 }
 
-/// Why the admin API can't add a job: the limit is reached.
+/// Why the admin API, or a webhook, can't add a job: the limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitReached {
     /// The limit.
@@ -96,6 +96,8 @@ pub struct NotNamed {
 }
 
 const ADMIN: SourceId = SourceId { kind: JobSource::Admin, number: 0 };
+
+const WEBHOOK: SourceId = SourceId { kind: JobSource::Webhook, number: 0 };
 
 impl Catalog {
     /// An empty set of at most `limit` jobs.
@@ -137,23 +139,56 @@ impl Catalog {
         Ok((change, !is_watched))
     }
 
-    /// The admin API names a job no longer.
+    /// A webhook tells of a job. It names the job only if nobody else does, so that one which a list names goes with
+    /// the list. Nothing changes if the job is watched.
+    pub fn hear_of(&mut self, id: &JobId) -> Result<CatalogChange, LimitReached> {
+        let mut change = CatalogChange::default();
+        if self.is_watched(id) {
+            return Ok(change);
+        }
+        if self.watched >= self.limit {
+            return Err(LimitReached { limit: self.limit });
+        }
+        let claim = Claim { source: WEBHOOK, labels: None };
+        self.claim(id, |source| source == WEBHOOK, vec![claim], &mut change);
+        Ok(change)
+    }
+
+    /// The job is named no longer by the admin API, which also takes back what a webhook named.
     pub fn delete(&mut self, id: &JobId) -> Result<CatalogChange, NotNamed> {
         let sources = self.sources(id);
-        if !sources.contains(&JobSource::Admin) {
+        if !sources.iter().any(|source| matches!(source, JobSource::Admin | JobSource::Webhook)) {
             return Err(NotNamed { sources });
         }
         let mut change = CatalogChange::default();
-        self.claim(id, |source| source == ADMIN, Vec::new(), &mut change);
+        self.claim(id, is_told, Vec::new(), &mut change);
         self.promote(&mut change);
         Ok(change)
     }
 
-    /// True if the admin API names the job and nobody else does.
+    /// Names jobs as the admin API and webhooks did before the process began. They were watched then, so that the limit
+    /// does not refuse them now.
     #[must_use]
-    pub fn is_only_admin(&self, id: &JobId) -> bool {
+    pub fn restore(&mut self, jobs: Vec<(JobSource, NamedJob)>) -> CatalogChange {
+        let mut change = CatalogChange { known_before: true, ..CatalogChange::default() };
+        let limit = std::mem::replace(&mut self.limit, usize::MAX);
+        for (kind, job) in jobs {
+            let claim = match kind {
+                JobSource::Webhook => Claim { source: WEBHOOK, labels: None },
+                _ => Claim { source: ADMIN, labels: Some(job.labels) },
+            };
+            let source = claim.source;
+            self.claim(&job.id, |known| known == source, vec![claim], &mut change);
+        }
+        self.limit = limit;
+        change
+    }
+
+    /// True if nobody but the admin API and webhooks names the job, so that it goes some time after its end.
+    #[must_use]
+    pub fn may_expire(&self, id: &JobId) -> bool {
         let entry = self.jobs.get(id);
-        entry.is_some_and(|entry| entry.claims.iter().all(|claim| claim.source == ADMIN))
+        entry.is_some_and(|entry| entry.claims.iter().all(|claim| is_told(claim.source)))
     }
 
     /// Who names a job, in the order of rank; nobody if it is not known.
@@ -313,8 +348,13 @@ impl Catalog {
 fn is_configuration(source: SourceId) -> bool {
     match source.kind {
         JobSource::File | JobSource::Flag | JobSource::Environment => true,
-        JobSource::Files | JobSource::Http | JobSource::Admin => false,
+        JobSource::Files | JobSource::Http | JobSource::Admin | JobSource::Webhook => false,
     }
+}
+
+/// True for sources that name one job at a time, and have no list that it could leave.
+fn is_told(source: SourceId) -> bool {
+    source == ADMIN || source == WEBHOOK
 }
 
 /// The kinds of the sources, each once.

@@ -9,6 +9,7 @@ use crate::config::reload;
 use crate::config::values::show_duration;
 use crate::config::{CredentialSource, Draft, Inputs, JobSource, JobSpec};
 use crate::grid::client::GridClient;
+use crate::grid::webhook::PublicKeys;
 use crate::telemetry::own::OwnMetrics;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -30,7 +31,8 @@ pub(super) fn main(inputs: &Inputs) -> ExitCode {
     }
 }
 
-/// Builds the Grid client, and those of `job_http`, as `serve` would: certificates and secret files show only then whether they can be used.
+/// Builds the Grid client, and those of `job_http`, as `serve` would, and reads the webhook's keys: certificates and
+/// secret files show only then whether they can be used.
 /// Nothing is sent.
 fn try_client(draft: &Draft) -> Result<(), String> {
     let clock: SharedClock = Arc::new(SystemClock);
@@ -39,6 +41,10 @@ fn try_client(draft: &Draft) -> Result<(), String> {
         .map_err(|error| draft.places.locate(&error.to_string()))?;
     for source in &draft.discovery().http {
         HttpList::new(source).map_err(|error| draft.places.locate(&error))?;
+    }
+    if let Some(webhook) = draft.webhook() {
+        let keys = PublicKeys::load(&webhook.public_key_files);
+        keys.map_err(|error| draft.places.locate(&error.to_string()))?;
     }
     Ok(())
 }
@@ -75,6 +81,10 @@ pub fn summary(draft: &Draft) -> String {
     for source in &discovery.http {
         let interval = show_duration(source.refresh_interval);
         lines.push(format!("job list: {} every {interval}", source.shown_url()));
+    }
+    if let Some(webhook) = draft.webhook() {
+        let (address, path, files) = (&webhook.listen_address, &webhook.path, webhook.public_key_files.len());
+        lines.push(format!("webhook: POST {path} on {address}, with the keys of {files} files"));
     }
     lines.push(format!("labels: {}", if labels.is_empty() { "none".to_owned() } else { labels.join(", ") }));
     for warning in &draft.warnings {

@@ -8,8 +8,8 @@ mod prometheus;
 
 use super::serve::{StartError, block_on, listen_for_signals, run};
 use super::{DemoArgs, refuse};
-use crate::app::Exporter;
 use crate::app::reload::ConfigSource;
+use crate::app::{AppOptions, Exporter};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::reload::Loaded;
 use crate::config::{
@@ -20,6 +20,7 @@ use crate::job::LabelName;
 use crate::secret::Secret;
 use crate::sim::demo::imports_at;
 use crate::sim::{SimHandle, SimOptions, Simulator};
+use crate::storage::StorageOptions;
 use crate::telemetry::log;
 use crate::web::reload::ReloadRequest;
 use prometheus::Prometheus;
@@ -66,7 +67,8 @@ async fn demonstrate(args: DemoArgs, simulator: Simulator, clock: SharedClock) -
     let source = Arc::new(source);
     let web = args.web.clone();
     let signals = listen_for_signals()?;
-    let exporter = Exporter::start(Arc::<DemoSource>::clone(&source), args.web, false, clock).await?;
+    let options = AppOptions { web: args.web, storage: StorageOptions::default(), auto_reload: false };
+    let exporter = Exporter::start(Arc::<DemoSource>::clone(&source), options, clock).await?;
     let shown = Shown::new(&web, exporter.addresses());
     let mut prometheus = if args.prometheus { Some(start_prometheus(&shown).await?) } else { None };
     let queried = prometheus.as_ref().map(|prometheus| prometheus.address);
@@ -243,6 +245,7 @@ impl ConfigSource for DemoSource {
             limits: Limits { jobs: 100_000, error_codes_per_job: 20 },
             jobs: self.jobs(),
             discovery: Discovery::default(),
+            webhook: None,
             retention: Duration::from_secs(24 * 3600),
             places: Places::default(),
         };

@@ -3,6 +3,7 @@
 use super::listen;
 use crate::config::{WebOptions, urls};
 use crate::job::JobId;
+use crate::storage::{OnError, StorageOptions};
 use crate::telemetry::log::{Format, LogOptions};
 use clap::builder::BoolishValueParser;
 use std::path::PathBuf;
@@ -16,6 +17,8 @@ pub(super) struct ServeFlags {
     pub(super) config: ConfigFlags,
     #[command(flatten)]
     pub(super) web: WebFlags,
+    #[command(flatten)]
+    pub(super) storage: StorageFlags,
     #[command(flatten)]
     pub(super) log: LogFlags,
 }
@@ -46,6 +49,7 @@ pub(super) struct ConfigFlags {
 /// The web server.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Web")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct WebFlags {
     /// Where to listen: host:port, :port (all addresses) or `[::]:port`; may be given several times
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10310",
@@ -87,6 +91,12 @@ pub(super) struct WebFlags {
           num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true",
           hide_possible_values = true)]
     enable_admin_api: bool,
+
+    /// Poll a job now on GET /probe?target={jobId}
+    #[arg(long = "web.enable-probe", value_name = "BOOL", value_parser = BoolishValueParser::new(),
+          num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true",
+          hide_possible_values = true)]
+    enable_probe: bool,
 }
 
 impl WebFlags {
@@ -113,6 +123,7 @@ impl WebFlags {
             max_requests: usize::try_from(self.max_requests).unwrap_or(usize::MAX),
             enable_lifecycle: self.enable_lifecycle,
             enable_admin_api: self.enable_admin_api,
+            enable_probe: self.enable_probe,
         })
     }
 }
@@ -120,6 +131,45 @@ impl WebFlags {
 fn parse_max_requests(text: &str) -> Result<u32, String> {
     text.parse()
         .map_err(|_| "it is not a whole number that can be counted to; write one such as 40".to_owned())
+}
+
+/// What outlives a restart.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Storage")]
+pub(super) struct StorageFlags {
+    /// Folder in which what is learnt outlives a restart, made if it is not there; without it, memory only
+    #[arg(long = "storage.path", value_name = "DIR", value_parser = parse_storage_path)]
+    path: Option<PathBuf>,
+
+    /// What a storage that can't be used means
+    #[arg(long = "storage.on-error", value_name = "WHAT", default_value = "exit")]
+    on_error: StorageError,
+}
+
+impl StorageFlags {
+    pub(super) fn into_options(self) -> StorageOptions {
+        let on_error = match self.on_error {
+            StorageError::Exit => OnError::Exit,
+            StorageError::Memory => OnError::Memory,
+        };
+        StorageOptions { path: self.path, on_error }
+    }
+}
+
+fn parse_storage_path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        return Err("it is empty; name a folder such as /var/lib/grid-bulk-exporter".to_owned());
+    }
+    Ok(PathBuf::from(text))
+}
+
+/// What a storage that can't be used means.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum StorageError {
+    /// Do not start; acknowledge nothing that is not on disk
+    Exit,
+    /// Memory is good enough: start without what was stored
+    Memory,
 }
 
 /// The log, which goes to standard error.

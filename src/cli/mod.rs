@@ -13,6 +13,7 @@ mod serve;
 pub mod simulate;
 
 use crate::config::{Environment, Faults, Inputs, WebOptions};
+use crate::storage::StorageOptions;
 use crate::telemetry::log::LogOptions;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use flags::{LogFlags, ServeFlags, WebFlags};
@@ -63,7 +64,7 @@ enum Commands {
     /// Run the exporter with a simulated Grid API and moving jobs: no account needed
     Demo(Box<DemoFlags>),
     /// Run the simulated Grid API alone
-    Simulate(simulate::SimulateArgs),
+    Simulate(Box<simulate::SimulateArgs>),
     /// Read a configuration file and say what is in it, or everything that is wrong with it
     CheckConfig(CheckConfigFlags),
     /// Ask the running exporter whether it is healthy; exit code 0 or 1, for containers
@@ -125,6 +126,8 @@ pub struct ServeArgs {
     pub enable_auto_reload: bool,
     /// The web server.
     pub web: WebOptions,
+    /// What outlives a restart.
+    pub storage: StorageOptions,
     /// The log.
     pub log: LogOptions,
 }
@@ -158,7 +161,7 @@ pub fn parse(
     let environment = Environment::read(&lookup);
     Ok(match line.command.unwrap_or_else(|| Commands::Serve(Box::new(line.serve))) {
         Commands::Serve(flags) => {
-            let ServeFlags { config, web: web_flags, log } = *flags;
+            let ServeFlags { config, web: web_flags, storage, log } = *flags;
             let config_file = config.file.or_else(default_config_file);
             let web = web(web_flags)?;
             let admin_api = web.enable_admin_api;
@@ -166,6 +169,7 @@ pub fn parse(
                 inputs: Inputs { config_file, jobs: config.jobs, environment, admin_api },
                 enable_auto_reload: config.enable_auto_reload,
                 web,
+                storage: storage.into_options(),
                 log: log.into_options(),
             }))
         }
@@ -174,7 +178,7 @@ pub fn parse(
             let (web, log) = (web(web_flags)?, log.into_options());
             Command::Demo(Box::new(DemoArgs { prometheus, grafana_files, web, log }))
         }
-        Commands::Simulate(args) => Command::Simulate(Box::new(args)),
+        Commands::Simulate(args) => Command::Simulate(args),
         Commands::CheckConfig(flags) => {
             let config_file = Some(flags.file);
             Command::CheckConfig(Inputs { config_file, environment, ..Inputs::default() })

@@ -2,7 +2,7 @@
 
 use super::{ServeArgs, refuse};
 use crate::app::signals::Signals;
-use crate::app::{AppError, Exporter};
+use crate::app::{AppError, AppOptions, Exporter};
 use crate::clock::{SharedClock, SystemClock};
 use crate::telemetry::log;
 use std::process::ExitCode;
@@ -19,8 +19,9 @@ pub(super) fn main(args: ServeArgs) -> ExitCode {
     block_on(async {
         let signals = listen_for_signals()?;
         let clock: SharedClock = Arc::new(SystemClock);
-        let exporter =
-            Exporter::start(Arc::new(args.inputs), args.web, args.enable_auto_reload, clock).await?;
+        let options =
+            AppOptions { web: args.web, storage: args.storage, auto_reload: args.enable_auto_reload };
+        let exporter = Exporter::start(Arc::new(args.inputs), options, clock).await?;
         run(exporter, signals, CancellationToken::new()).await
     })
 }

@@ -1,7 +1,10 @@
 //! `simulate`: the simulated Grid API alone, for trying the exporter and the official SDKs without an account.
 
 use crate::secret::Secret;
-use crate::sim::{BASE_PATH, Scenario, ScenarioError, Series, SimError, SimOptions, Simulator, job_id};
+use crate::sim::{
+    BASE_PATH, Scenario, ScenarioError, Series, SimError, SimOptions, Simulator, WebhookRecord,
+    WebhookSigner, WebhookTarget, job_id,
+};
 use clap::Args;
 use clap::builder::{StringValueParser, TypedValueParser as _};
 use std::fmt::Write as _;
@@ -10,7 +13,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 /// Flags of `simulate`.
 #[derive(Args, Clone, Debug)]
@@ -36,6 +41,12 @@ pub struct SimulateArgs {
     /// Answer at most so many requests a second, the others with 429 (beats the scenario's `rate_limit`)
     #[arg(long, value_name = "N")]
     pub max_requests_per_second: Option<f64>,
+    /// Send a signed webhook there at the end of each job, an `http://` address
+    #[arg(long, value_name = "URL")]
+    pub webhook_url: Option<Url>,
+    /// Write the public key of the webhooks' signatures into this file at the start
+    #[arg(long, value_name = "FILE", requires = "webhook_url")]
+    pub webhook_public_key: Option<PathBuf>,
     /// YAML file that gives single jobs a course and faults (docs/simulator.md)
     #[arg(long, value_name = "FILE")]
     pub scenario: Option<PathBuf>,
@@ -67,6 +78,14 @@ pub enum SimulateError {
         /// Why.
         source: io::Error,
     },
+    /// The public key can't be written.
+    #[error("simulate: --webhook-public-key {file}: {source}; name a file that can be written", file = file.display())]
+    PublicKey {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// Signals or standard output fail.
     #[error("simulate: {0}")]
     Io(#[from] io::Error),
@@ -85,6 +104,7 @@ pub async fn run(args: SimulateArgs) -> Result<(), SimulateError> {
     // A closed pipe (`simulate | head`) is no reason to end.
     let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
     let stop = shutdown.clone();
+    let records = simulator.handle().webhook_records();
     let serving = simulator.serve(listener, shutdown);
     let signalled = async move {
         tokio::select! {
@@ -93,8 +113,26 @@ pub async fn run(args: SimulateArgs) -> Result<(), SimulateError> {
         }
         stop.cancel();
     };
-    tokio::join!(serving, signalled);
+    tokio::select! {
+        ((), ()) = async { tokio::join!(serving, signalled) } => {}
+        () = tell_webhooks(records) => {}
+    }
     Ok(())
+}
+
+/// Says of each webhook what became of it; never ends.
+async fn tell_webhooks(mut records: broadcast::Receiver<WebhookRecord>) {
+    loop {
+        match records.recv().await {
+            Ok(WebhookRecord { delivery, job, attempt, outcome }) => {
+                let outcome = outcome.map_or_else(|why| why, |status| status.to_string());
+                let line = format!("{delivery} of {job}, attempt {attempt}: {outcome}\n");
+                let _ = io::stdout().write_all(line.as_bytes()).and_then(|()| io::stdout().flush());
+            }
+            Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
+    }
 }
 
 /// Reads the scenario and makes the simulator.
@@ -114,7 +152,14 @@ fn prepare(args: &SimulateArgs) -> Result<(Simulator, Welcome), SimulateError> {
         generated: jobs,
         named: scenario.jobs.iter().map(|job| job.id.clone()).collect(),
     };
+    let webhook =
+        args.webhook_url.clone().map(|url| WebhookTarget { url, signer: WebhookSigner::generate() });
+    if let (Some(file), Some(webhook)) = (&args.webhook_public_key, &webhook) {
+        std::fs::write(file, webhook.signer.public_key_pem())
+            .map_err(|source| SimulateError::PublicKey { file: file.clone(), source })?;
+    }
     let options = SimOptions {
+        webhook,
         client_id: args.client_id.clone(),
         client_secret: args.client_secret.clone(),
         jobs,

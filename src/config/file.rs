@@ -7,7 +7,8 @@ use super::keys;
 use super::section::{Findings, Section};
 use super::yaml::{Entry, Node};
 use super::{
-    ClientCertificate, CredentialSource, Discovery, Limits, PollConfig, TlsConfig, discovery, source, urls,
+    ClientCertificate, CredentialSource, Discovery, Limits, PollConfig, TlsConfig, WebhookConfig, discovery,
+    source, urls, webhook,
 };
 use crate::secret::Secret;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub(super) struct FileConfig {
     pub(super) limits: Limits,
     pub(super) jobs: Vec<FileJob>,
     pub(super) discovery: Discovery,
+    pub(super) webhook: Option<WebhookConfig>,
     pub(super) retention: Duration,
 }
 
@@ -64,6 +66,7 @@ pub(super) fn read(findings: &mut Findings, root: Option<&Node<'_>>) -> FileConf
         },
         jobs: top.entry("jobs").map(|entry| jobs::read(findings, &entry.node)).unwrap_or_default(),
         discovery: discovery::read(findings, &top),
+        webhook: webhook::read(findings, &top),
         retention: top.duration(findings, &keys::RETENTION),
     }
 }

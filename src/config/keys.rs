@@ -150,7 +150,7 @@ pub const RETENTION: Bounded<Duration> = Bounded {
     default: seconds(DAY),
     least: Duration::ZERO,
     most: seconds(365 * DAY),
-    meaning: "How long a job that only the admin API names stays published after the exporter saw it end, or after \
+    meaning: "How long a job that only the admin API or a webhook names stays published after the exporter saw it end, or after \
               the API began to answer 404 for it. All others stay as long as they are named, and go at once after.",
 };
 
@@ -179,7 +179,7 @@ const fn plain(
 }
 
 /// All keys, in the order of the documentation.
-pub const KEYS: [Key; 49] = [
+pub const KEYS: [Key; 53] = [
     Key::Plain(&plain("grid", "mapping", "", "How to reach the Grid API.")),
     Key::Plain(&plain(
         "grid.base_url",
@@ -353,11 +353,27 @@ pub const KEYS: [Key; 49] = [
         "`false`",
         "Accept any certificate. For tests only.",
     )),
+    Key::Plain(&plain(
+        "webhook",
+        "mapping",
+        "",
+        "Takes Grid's webhooks in, on a port of its own. The limits of `grid` on size and time hold for their bodies, too.",
+    )),
+    Key::Plain(&plain(
+        "webhook.listen_address",
+        "address",
+        "",
+        "Where they are taken in, and nothing else: `host:port`, `:port` or `[::]:port`. Must be given.",
+    )),
+    Key::Plain(&plain("webhook.path", "path", "`/webhooks/grid`", "Where they are posted to.")),
+    Key::Plain(&plain(
+        "webhook.public_key_files",
+        "list of paths",
+        "",
+        "Files of P-256 public keys (PEM), from Grid's dashboard; a webhook must be signed by one of them. There may be several in a file. Read again when they change. Must be given.",
+    )),
     Key::Duration(&RETENTION),
 ];
-
-/// Keys of `DESIGN.md` that a later version brings.
-pub const LATER_KEYS: [&str; 1] = ["webhook"];
 
 impl Key {
     /// Full name, with dots; `[]` stands for each item of a list.

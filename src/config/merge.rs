@@ -10,7 +10,9 @@ use super::file::{FileConfig, GridSection};
 use super::jobs::FileJob;
 use super::places::Places;
 use super::section::Findings;
-use super::{Config, CredentialSource, Discovery, GridConfig, JobSource, JobSpec, PollConfig, urls};
+use super::{
+    Config, CredentialSource, Discovery, GridConfig, JobSource, JobSpec, PollConfig, WebhookConfig, urls,
+};
 use crate::job::{JobId, Labels};
 use crate::secret::Secret;
 use std::collections::HashMap;
@@ -195,7 +197,8 @@ impl Draft {
                 missing.push(Fault::outside(key, message));
             }
         }
-        if self.jobs.is_empty() && self.file.discovery.is_empty() && !self.admin_api {
+        let has_source = !self.file.discovery.is_empty() || self.file.webhook.is_some() || self.admin_api;
+        if self.jobs.is_empty() && !has_source {
             let message = "no job is named, nor a source of jobs; write `jobs:`, `job_files:` or `job_http:` in the \
                            file, give --job or --web.enable-admin-api, or set GRID_JOBS";
             missing.push(Fault::outside("jobs", message));
@@ -215,6 +218,12 @@ impl Draft {
         &self.file.discovery
     }
 
+    /// Where webhooks are taken in.
+    #[must_use]
+    pub const fn webhook(&self) -> Option<&WebhookConfig> {
+        self.file.webhook.as_ref()
+    }
+
     /// The proxy, if there is one. It may hold a password.
     #[must_use]
     pub const fn proxy_url(&self) -> Option<&Url> {
@@ -228,13 +237,14 @@ impl Draft {
         let (Some(client_id), Some(client_secret)) = (self.client_id, self.client_secret) else {
             return Err(faults);
         };
-        let FileConfig { grid, poll, limits, discovery, retention, .. } = self.file;
+        let FileConfig { grid, poll, limits, discovery, webhook, retention, .. } = self.file;
         faults.unless_empty(Config {
             grid: grid_config(&grid, self.base_url, client_id, client_secret),
             poll,
             limits,
             jobs: self.jobs,
             discovery,
+            webhook,
             retention,
             places: self.places,
         })

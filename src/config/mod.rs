@@ -11,6 +11,7 @@ pub mod error;
 mod file;
 mod jobs;
 pub mod keys;
+pub(crate) mod listen;
 pub mod merge;
 mod places;
 pub mod reload;
@@ -18,6 +19,7 @@ mod section;
 pub(crate) mod source;
 pub mod urls;
 pub mod values;
+mod webhook;
 pub(crate) mod yaml;
 
 pub use environment::Environment;
@@ -47,9 +49,11 @@ pub struct Config {
     pub jobs: Vec<JobSpec>,
     /// Lists of jobs that are read again and again.
     pub discovery: Discovery,
+    /// Where Grid's webhooks are taken in; nothing if they are not.
+    pub webhook: Option<WebhookConfig>,
     /// How long an ended job that no configuration names stays published.
     pub retention: Duration,
-    /// Where the keys under `grid` stand in the file.
+    /// Where the keys stand in the file whose values are looked at later.
     pub places: Places,
 }
 
@@ -201,6 +205,17 @@ pub enum HttpAuthorization {
     },
 }
 
+/// Where Grid's webhooks are taken in (`webhook:`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookConfig {
+    /// Where to listen for them alone: `host:port`, `:port` (all addresses, IPv6 and IPv4), `[::]:port`.
+    pub listen_address: String,
+    /// Where they are posted to; begins with `/`.
+    pub path: String,
+    /// Files of public keys (PEM), of which one must have made a webhook's signature. Read again when they change.
+    pub public_key_files: Vec<PathBuf>,
+}
+
 /// TLS towards the API (`grid.tls_config`), as in Prometheus.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsConfig {
@@ -269,6 +284,8 @@ pub enum JobSource {
     Http,
     /// The admin API.
     Admin,
+    /// A webhook of Grid's about a job that nobody names.
+    Webhook,
 }
 
 impl JobSource {
@@ -282,12 +299,14 @@ impl JobSource {
             Self::Files => "job_files",
             Self::Http => "job_http",
             Self::Admin => "admin API",
+            Self::Webhook => "webhook",
         }
     }
 }
 
 /// The web server's flags (`--web.*`).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct WebOptions {
     /// Where to listen: `host:port`, `:port` (all addresses, IPv6 and IPv4), `[::]:port`.
     pub listen_addresses: Vec<String>,
@@ -305,4 +324,6 @@ pub struct WebOptions {
     pub enable_lifecycle: bool,
     /// Serve `PUT` and `DELETE` of jobs.
     pub enable_admin_api: bool,
+    /// Serve `GET /probe`.
+    pub enable_probe: bool,
 }

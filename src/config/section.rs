@@ -5,7 +5,7 @@
 //! that one bad value does not hide the next.
 
 use super::error::{Fault, Faults, quoted};
-use super::keys::{self, Bounded, LATER_KEYS};
+use super::keys::{self, Bounded};
 use super::places::Places;
 use super::values;
 use super::yaml::{Entry, Node, Value};
@@ -24,7 +24,7 @@ pub(super) struct Findings {
     pub(super) folder: PathBuf,
     pub(super) faults: Faults,
     pub(super) warnings: Vec<Fault>,
-    /// Where the single values under `grid` stand.
+    /// Where single values stand that are looked at later.
     pub(super) places: Places,
 }
 
@@ -130,7 +130,7 @@ impl<'d> Section<'d> {
         match outcome {
             Ok(value) => {
                 let path = self.path_of(key).to_string();
-                if path.starts_with("grid.") || path.starts_with("job_http[") {
+                if ["grid.", "job_http[", "webhook."].iter().any(|start| path.starts_with(start)) {
                     findings.places.note(path, entry.line());
                 }
                 Some((value, entry.line()))
@@ -230,9 +230,6 @@ pub(super) fn check_written_once(
 
 /// The message for a key that the section does not have.
 fn unknown_key(section: &'static str, key: &str) -> String {
-    if section.is_empty() && LATER_KEYS.contains(&key) {
-        return "is not supported by this version; remove it".to_owned();
-    }
     let nearest = keys::under(section)
         .map(|known| (strsim::jaro_winkler(known, key), known))
         .filter(|(likeness, _)| *likeness > 0.8)

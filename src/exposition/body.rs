@@ -4,8 +4,9 @@
 //! are swapped in, and many readers share the bytes. It is one frame that offers all its parts to one `writev`, not
 //! a frame a part: hyper would flush after 16 of those. Made by `exposition`, sent by `web`.
 
-use crate::exposition::gzip;
+use crate::exposition::negotiate::Encoding;
 use crate::exposition::pages::Rendered;
+use crate::exposition::selection::Groups;
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use std::convert::Infallible;
@@ -22,21 +23,22 @@ pub struct ScrapeBody {
 }
 
 impl ScrapeBody {
-    pub(super) fn plain(rendered: Arc<Rendered>, own: Vec<u8>) -> Self {
-        let remaining = rendered.plain_length() + own.len();
-        Self::new(Parts { rendered: Some(rendered), last: own.into(), remaining, ..Parts::default() })
-    }
-
-    /// `rendered` must be compressed; `last` is the rest of the member.
-    pub(super) fn gzip(rendered: Arc<Rendered>, last: Vec<u8>) -> Self {
-        let first = Bytes::from_static(&gzip::HEADER);
-        let length = rendered.deflated().map_or(0, |whole| whole.length);
-        let remaining = first.len() + length + last.len();
+    /// What stands before, these groups of `rendered`, which must have them in this encoding, and the rest.
+    pub(super) fn of(
+        rendered: Arc<Rendered>,
+        encoding: Encoding,
+        groups: Groups,
+        first: Bytes,
+        last: Vec<u8>,
+    ) -> Self {
+        let remaining = first.len() + rendered.length(encoding, groups) + last.len();
+        let last = last.into();
         Self::new(Parts {
             rendered: Some(rendered),
-            is_gzip: true,
+            encoding,
+            groups,
             first,
-            last: last.into(),
+            last,
             remaining,
             ..Parts::default()
         })
@@ -74,11 +76,12 @@ impl Body for ScrapeBody {
     }
 }
 
-/// What is still to be sent: one piece before, all strips, one piece after.
+/// What is still to be sent: one piece before, the strips of these groups, one piece after.
 #[derive(Debug, Default)]
 pub struct Parts {
     rendered: Option<Arc<Rendered>>,
-    is_gzip: bool,
+    encoding: Encoding,
+    groups: Groups,
     first: Bytes,
     last: Bytes,
     /// The present part: 0 is `first`, then come the strips.
@@ -104,12 +107,8 @@ impl Parts {
         if position > strips {
             return (position == strips + 1).then_some(&self.last);
         }
-        let strip = self.rendered.as_ref()?.segment(position - 1)?;
-        if self.is_gzip {
-            strip.deflated.as_ref().map(|deflated| deflated.bytes.as_ref())
-        } else {
-            Some(&strip.plain)
-        }
+        let (group, strip) = self.rendered.as_ref()?.segment(position - 1)?;
+        Some(if self.groups.has(group) { strip.bytes(self.encoding) } else { &[] })
     }
 
     fn rest_of_present(&self) -> &[u8] {

@@ -3,7 +3,7 @@
 //! Each part ends in a full flush: it stands on a byte border and refers to nothing before it, so parts can be
 //! joined in any order (RFC 1951, 1952). The member's checksum is combined from those of its parts. One member, and
 //! not one for each part, because curl stops with an error after the first member and Chromium shows the first
-//! alone. Called by `strip`, `own` and `body`.
+//! alone. Called by `strip`, `own` and `exposition`.
 
 use bytes::Bytes;
 use crc32fast::Hasher;

@@ -1,12 +1,14 @@
-//! A strip: one family's samples of a block of jobs, in one piece of memory, plain and, where asked for, deflated.
+//! A strip: one family's samples of a block of jobs, in one piece of memory, plain and, where asked for, compressed.
 //!
 //! Two sizes meet here. What is rendered is a page of [`PAGE_JOBS`](crate::store::PAGE_JOBS) jobs, small so that a
-//! change is rendered for few; what is deflated and sent is a strip of [`BLOCK_PAGES`] pages, large so that a scrape
-//! of 100,000 jobs has hundreds of parts and not ten thousands, and that deflating finds repetition (pages deflated
+//! change is rendered for few; what is compressed and sent is a strip of [`BLOCK_PAGES`] pages, large so that a scrape
+//! of 100,000 jobs has hundreds of parts and not ten thousands, and that compression finds repetition (pages deflated
 //! apart take a quarter more bytes). A page that changed is spliced into its strip by copying, which costs a
 //! hundredth of rendering. Used by `pages` alone.
 
-use crate::exposition::gzip::{Deflated, deflate};
+use crate::exposition::gzip::{Checksum, Deflated, deflate};
+use crate::exposition::negotiate::Encoding;
+use crate::exposition::zstd;
 use bytes::Bytes;
 use std::ops::Range;
 
@@ -16,10 +18,12 @@ pub const BLOCK_PAGES: usize = 16;
 /// One family's samples of one block; never changes once it is shared.
 #[derive(Clone, Debug, Default)]
 pub struct Strip {
-    /// As text.
+    /// As lines or messages.
     pub plain: Bytes,
     /// Deflated; nothing while nobody asks for gzip, or if there is nothing to deflate.
-    pub deflated: Option<Deflated>,
+    deflated: Option<Deflated>,
+    /// As a frame of zstd; nothing likewise.
+    zstd: Option<Bytes>,
     /// Where each page ends in `plain`.
     ends: Ends,
 }
@@ -27,10 +31,10 @@ pub struct Strip {
 type Ends = [usize; BLOCK_PAGES];
 
 impl Strip {
-    /// A strip that is one piece and never changes.
+    /// A strip that is one piece.
     pub(super) fn whole(plain: Vec<u8>) -> Self {
         let ends = [plain.len(); BLOCK_PAGES];
-        Self { plain: plain.into(), deflated: None, ends }
+        Self { plain: plain.into(), ends, ..Self::default() }
     }
 
     /// A page's samples.
@@ -38,7 +42,7 @@ impl Strip {
         self.plain.get(range(&self.ends, page)).unwrap_or_default()
     }
 
-    /// The strip with other pages in place of its own, not deflated. `replaced` has pages in order.
+    /// The strip with other pages in place of its own, not compressed. `replaced` has pages in order.
     pub(super) fn with(&self, replaced: &[(usize, Vec<u8>)]) -> Self {
         let fresh: usize = replaced.iter().map(|(_, text)| text.len()).sum();
         let gone: usize = replaced.iter().map(|(page, _)| self.page(*page).len()).sum();
@@ -52,19 +56,50 @@ impl Strip {
             }
             *end = plain.len();
         }
-        Self { plain: plain.into(), deflated: None, ends }
+        Self { plain: plain.into(), ends, ..Self::default() }
     }
 
-    /// Deflates it, unless it is.
-    pub(super) fn compress(&mut self) {
-        if !self.is_compressed() {
-            self.deflated = Some(deflate(&self.plain));
+    /// Its bytes in an encoding; nothing if it was not compressed so.
+    #[must_use]
+    pub fn bytes(&self, encoding: Encoding) -> &[u8] {
+        match encoding {
+            Encoding::Identity => &self.plain,
+            Encoding::Gzip => {
+                self.deflated.as_ref().map(|deflated| deflated.bytes.as_ref()).unwrap_or_default()
+            }
+            Encoding::Zstd => self.zstd.as_deref().unwrap_or_default(),
         }
     }
 
-    /// True if there is nothing to deflate.
-    pub(super) const fn is_compressed(&self) -> bool {
-        self.deflated.is_some() || self.plain.is_empty()
+    /// Of the plain bytes, once they are deflated.
+    pub(super) fn checksum(&self) -> Checksum {
+        self.deflated.as_ref().map(|deflated| deflated.checksum).unwrap_or_default()
+    }
+
+    /// Compresses it, unless it is.
+    pub(super) fn compress(&mut self, encoding: Encoding) {
+        if self.is_ready(encoding) {
+            return;
+        }
+        match encoding {
+            Encoding::Identity => {}
+            Encoding::Gzip => self.deflated = Some(deflate(&self.plain)),
+            Encoding::Zstd => self.zstd = Some(zstd::compress(&self.plain)),
+        }
+    }
+
+    /// Lets go of what compressing it made.
+    pub(super) fn drop_compressed(&mut self, encoding: Encoding) {
+        match encoding {
+            Encoding::Identity => {}
+            Encoding::Gzip => self.deflated = None,
+            Encoding::Zstd => self.zstd = None,
+        }
+    }
+
+    /// True if there is nothing to compress.
+    pub(super) fn is_ready(&self, encoding: Encoding) -> bool {
+        self.plain.is_empty() || !self.bytes(encoding).is_empty()
     }
 }
 

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::clock::UnixTime;
+use crate::exposition::negotiate::Format;
 use crate::job::{CompletedAt, ErrorTally, JobReading, PollFailure, Progress, ReportedStatus};
 use crate::store::{CountFrom, NewJob, Outcome};
+use crate::telemetry::registry::OwnRegistry;
 use flate2::read::GzDecoder;
 use http_body_util::BodyExt;
 use std::io::Read;
@@ -13,7 +15,7 @@ const NOW: UnixTime = UnixTime::from_millis(1_755_268_320_250);
 fn exposition(jobs: usize) -> (Store, Exposition) {
     let store = Store::new(NOW);
     store.join((0..jobs).map(new_job).collect(), CountFrom::FirstReading);
-    let exposition = Exposition::new(store.clone(), Registry::new());
+    let exposition = Exposition::new(store.clone(), OwnRegistry::default());
     (store, exposition)
 }
 
@@ -35,20 +37,45 @@ fn reading() -> JobReading {
     }
 }
 
-fn body(exposition: &Exposition, encoding: Encoding) -> Vec<u8> {
-    let body = exposition.scrape(encoding);
+fn body(exposition: &Exposition, wanted: impl Into<Wanted>) -> Vec<u8> {
+    let body = exposition.scrape(wanted);
     let length = body.length();
     let bytes = futures_util::FutureExt::now_or_never(body.collect()).unwrap().unwrap().to_bytes().to_vec();
     assert_eq!(bytes.len() as u64, length, "the length that was promised");
     bytes
 }
 
+/// The body as it is, which is the same in all encodings.
+fn plain(exposition: &Exposition, format: Format, families: &Families) -> Vec<u8> {
+    let wanted = |encoding| Wanted { format, encoding, families: families.clone() };
+    let plain = body(exposition, wanted(Encoding::Identity));
+    // Twice: what stays is sent compressed the second time.
+    for _ in 0..2 {
+        let mut unpacked = Vec::new();
+        let member = body(exposition, wanted(Encoding::Gzip));
+        GzDecoder::new(member.as_slice()).read_to_end(&mut unpacked).unwrap();
+        assert!(plain == unpacked, "the same in gzip");
+        let frames = body(exposition, wanted(Encoding::Zstd));
+        assert!(plain == ::zstd::stream::decode_all(frames.as_slice()).unwrap(), "the same in zstd");
+    }
+    plain
+}
+
+fn in_format(exposition: &Exposition, format: Format) -> Vec<u8> {
+    plain(exposition, format, &Families::default())
+}
+
 fn text(exposition: &Exposition) -> String {
-    let plain = body(exposition, Encoding::Identity);
-    let mut unpacked = Vec::new();
-    GzDecoder::new(body(exposition, Encoding::Gzip).as_slice()).read_to_end(&mut unpacked).unwrap();
-    assert!(plain == unpacked, "the same in both encodings");
-    String::from_utf8(plain).unwrap()
+    String::from_utf8(in_format(exposition, Format::Text004)).unwrap()
+}
+
+/// The job series that are kept in a layout.
+fn kept(exposition: &Exposition, layout: Layout) -> Option<Arc<Rendered>> {
+    exposition.moment.load()[layout as usize].clone()
+}
+
+fn strips(rendered: &Rendered) -> Vec<&strip::Strip> {
+    (0..rendered.segment_count()).map(|position| rendered.segment(position).unwrap().1).collect()
 }
 
 #[test]
@@ -154,27 +181,27 @@ fn a_scrape_under_way_goes_on_showing_its_moment() {
 #[test]
 fn an_unchanged_store_renders_nothing() {
     let (_store, exposition) = exposition(100);
-    let before = exposition.rendered.load_full();
+    body(&exposition, Encoding::Identity);
+    let before = exposition.moment.load_full();
     exposition.refresh();
     body(&exposition, Encoding::Identity);
-    assert!(Arc::ptr_eq(&before, &exposition.rendered.load_full()));
+    assert!(Arc::ptr_eq(&before, &exposition.moment.load_full()));
 }
 
 #[test]
 fn one_change_renders_one_page() {
     let (store, exposition) = exposition(640);
-    let before: Vec<_> =
-        exposition.rendered.load().segments().map(|segment| segment.plain.as_ptr()).collect();
-    store.apply(
-        &"Job:70".parse().unwrap(),
-        Outcome::Failed { reason: PollFailure::Dns, message: String::new(), asked: true },
-        NOW,
-    );
+    body(&exposition, Encoding::Identity);
+    let before = kept(&exposition, Layout::Text).unwrap();
+    store.apply(&"Job:70".parse().unwrap(), failed(), NOW);
     exposition.refresh();
-    let after: Vec<_> = exposition.rendered.load().segments().map(|segment| segment.plain.as_ptr()).collect();
-    let differing = before.iter().zip(&after).filter(|(before, after)| before != after).count();
-    assert!(differing <= text_families_per_page() + 1, "{differing} segments were rendered anew");
+    let (differing, _) = made_anew(&before, &kept(&exposition, Layout::Text).unwrap(), Encoding::Gzip);
+    assert!(differing <= text_families_per_page() + 3, "{differing} segments were rendered anew");
     assert!(differing >= 2, "the page's info and poll_success");
+}
+
+fn failed() -> Outcome {
+    Outcome::Failed { reason: PollFailure::Dns, message: String::new(), asked: true }
 }
 
 const fn text_families_per_page() -> usize {
@@ -182,25 +209,101 @@ const fn text_families_per_page() -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn compressed_pages_are_dropped_when_nobody_asks() {
+async fn what_nobody_asked_for_is_not_kept_and_what_nobody_asks_for_any_more_is_dropped() {
     let (store, exposition) = exposition(10);
-    assert!(!exposition.rendered.load().is_compressed(), "nobody asked yet");
-    body(&exposition, Encoding::Gzip);
-    assert!(exposition.rendered.load().is_compressed());
+    let kept_now = || {
+        let of = |layout| {
+            let rendered = kept(&exposition, layout);
+            let has = |encoding| {
+                rendered.as_ref().is_some_and(|rendered| {
+                    let strips = strips(rendered);
+                    let holds = |strip: &&strip::Strip| !strip.bytes(encoding).is_empty();
+                    assert_eq!(strips.iter().any(holds), rendered.is_ready(encoding), "{encoding:?}");
+                    rendered.is_ready(encoding)
+                })
+            };
+            Encoding::ALL.map(has)
+        };
+        [of(Layout::Text), of(Layout::Protobuf)]
+    };
     let touch = || {
-        store.apply(
-            &"Job:1".parse().unwrap(),
-            Outcome::Failed { reason: PollFailure::Dns, message: String::new(), asked: true },
-            NOW,
-        );
+        store.apply(&"Job:1".parse().unwrap(), failed(), NOW);
         exposition.refresh();
     };
+    let protobuf = |encoding| Wanted { format: Format::Protobuf, encoding, ..Wanted::default() };
     touch();
-    assert!(exposition.rendered.load().is_compressed(), "kept up to date off the scrape's path");
-    tokio::time::advance(KEEP_UNUSED).await;
+    assert_eq!(kept_now(), [[false; 3]; 2], "nobody asked yet");
+    body(&exposition, Encoding::Gzip);
+    assert_eq!(kept_now(), [[true, true, false], [false; 3]]);
     touch();
-    assert!(!exposition.rendered.load().is_compressed());
-    assert!(exposition.rendered.load().segments().all(|segment| segment.deflated.is_none()));
+    assert_eq!(kept_now(), [[true, true, false], [false; 3]], "kept up to date off the scrape's path");
+    tokio::time::advance(KEEP_UNUSED / 2).await;
+    body(&exposition, protobuf(Encoding::Zstd));
+    touch();
+    assert_eq!(kept_now(), [[true, true, false], [true, false, true]]);
+    tokio::time::advance(KEEP_UNUSED / 2).await;
+    touch();
+    assert_eq!(kept_now(), [[false; 3], [true, false, true]], "gzip and text were not asked for in a while");
+    body(&exposition, protobuf(Encoding::Identity));
+    tokio::time::advance(KEEP_UNUSED / 2).await;
+    exposition.refresh();
+    assert_eq!(kept_now(), [[false; 3], [true, false, false]], "without a change too");
+    assert!(exposition.own_sent.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn unused_bytes_go_while_nothing_changes() {
+    let (_store, exposition) = exposition(10);
+    let exposition = Arc::new(exposition);
+    let task = tokio::spawn(Arc::clone(&exposition).keep_fresh());
+    body(&exposition, Encoding::Gzip);
+    while kept(&exposition, Layout::Text).is_some() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    task.abort();
+}
+
+#[test]
+fn no_format_sends_more_than_text() {
+    let (store, exposition) = exposition(2000);
+    for number in 0..2000 {
+        store.apply(&format!("Job:{number}").parse().unwrap(), Outcome::Read(reading()), NOW);
+    }
+    let length = |format, encoding| {
+        let wanted = Wanted { format, encoding, ..Wanted::default() };
+        exposition.scrape(wanted).length()
+    };
+    for encoding in Encoding::ALL {
+        let text = length(Format::Text004, encoding);
+        assert_eq!(length(Format::Text100, encoding), text);
+        // OpenMetrics has exemplars and its end in addition.
+        assert!(length(Format::OpenMetrics100, encoding) < text + 200);
+        assert!(length(Format::Protobuf, encoding) < text, "{encoding:?}");
+    }
+}
+
+#[test]
+fn all_layouts_show_the_same_moment() {
+    let (store, exposition) = exposition(200);
+    let processed = |exposition: &Exposition| {
+        let named = Families::named(["grid_bulk_jobs"]);
+        let message = plain(exposition, Format::Protobuf, &named);
+        let processing = message.windows(10).position(|bytes| bytes == b"PROCESSING").unwrap();
+        // Behind the label: the gauge and its value.
+        let value = message[processing + 10 + 3..][..8].try_into().unwrap();
+        let text = String::from_utf8(plain(exposition, Format::Text004, &named)).unwrap();
+        let line = text.lines().find(|line| line.contains("PROCESSING")).unwrap().to_owned();
+        (f64::from_le_bytes(value), line.rsplit(' ').next().unwrap().parse().unwrap())
+    };
+    assert_eq!(processed(&exposition), (0.0, 0.0));
+    store.apply(&"Job:7".parse().unwrap(), Outcome::Read(reading()), NOW);
+    assert_eq!(processed(&exposition), (0.0, 0.0), "not yet refreshed");
+    exposition.refresh();
+    assert_eq!(processed(&exposition), (1.0, 1.0));
+    store.apply(&"Job:8".parse().unwrap(), Outcome::Read(reading()), NOW);
+    // A format that is made anew takes the others along.
+    exposition.moment.rcu(|moment| [moment[0].clone(), None]);
+    assert_eq!(processed(&exposition), (2.0, 2.0));
 }
 
 #[test]
@@ -211,42 +314,52 @@ fn a_scrape_that_no_change_came_before_makes_nothing_of_jobs_anew() {
     }
     exposition.refresh();
     body(&exposition, Encoding::Gzip);
-    let before = exposition.rendered.load_full();
+    let before = exposition.moment.load_full();
     for encoding in [Encoding::Gzip, Encoding::Identity, Encoding::Gzip] {
         body(&exposition, encoding);
         exposition.refresh();
     }
-    let after = exposition.rendered.load_full();
+    let after = exposition.moment.load_full();
     assert!(Arc::ptr_eq(&before, &after), "the very same bytes, plain and deflated");
 }
 
-/// Plain and deflated strips that are not the same memory as before.
-fn made_anew(before: &Rendered, after: &Rendered) -> (usize, usize) {
-    let pairs = || before.segments().zip(after.segments());
-    let deflated = |strip: &strip::Strip| strip.deflated.as_ref().map(|deflated| deflated.bytes.as_ptr());
-    (
-        pairs().filter(|(before, after)| before.plain.as_ptr() != after.plain.as_ptr()).count(),
-        pairs().filter(|(before, after)| deflated(before) != deflated(after)).count(),
-    )
+/// Plain and compressed strips that are not the same memory as before.
+fn made_anew(before: &Rendered, after: &Rendered, encoding: Encoding) -> (usize, usize) {
+    let (before, after) = (strips(before), strips(after));
+    let differing = |encoding| {
+        let pairs = before.iter().zip(&after);
+        pairs
+            .filter(|(before, after)| before.bytes(encoding).as_ptr() != after.bytes(encoding).as_ptr())
+            .count()
+    };
+    (differing(Encoding::Identity), differing(encoding))
 }
 
 #[test]
 fn a_poll_that_only_moves_the_time_of_the_last_poll_makes_one_strip_anew() {
-    let (store, exposition) = exposition(5000);
-    for number in 0..5000 {
-        store.apply(&format!("Job:{number}").parse().unwrap(), Outcome::Read(reading()), NOW);
+    for (format, layout, encoding) in [
+        (Format::Text004, Layout::Text, Encoding::Gzip),
+        (Format::OpenMetrics100, Layout::Text, Encoding::Zstd),
+        (Format::Protobuf, Layout::Protobuf, Encoding::Gzip),
+        (Format::Protobuf, Layout::Protobuf, Encoding::Zstd),
+    ] {
+        let (store, exposition) = exposition(5000);
+        for number in 0..5000 {
+            store.apply(&format!("Job:{number}").parse().unwrap(), Outcome::Read(reading()), NOW);
+        }
+        body(&exposition, Wanted { format, encoding, ..Wanted::default() });
+        let before = kept(&exposition, layout).unwrap();
+        let later = UnixTime::from_millis(NOW.as_millis() + 30_000);
+        // Neighbours, as the poller asks for them.
+        for number in 3000..3050 {
+            store.apply(&format!("Job:{number}").parse().unwrap(), Outcome::Read(reading()), later);
+        }
+        exposition.refresh();
+        // The strip with the time, and the sums over all jobs: three strips of text, two of messages.
+        let sums = if layout == Layout::Text { 3 } else { 2 };
+        let after = kept(&exposition, layout).unwrap();
+        assert_eq!(made_anew(&before, &after, encoding), (1 + sums, 1 + sums), "{format:?} {encoding:?}");
     }
-    exposition.refresh();
-    body(&exposition, Encoding::Gzip);
-    let before = exposition.rendered.load_full();
-    let later = UnixTime::from_millis(NOW.as_millis() + 30_000);
-    // Neighbours, as the poller asks for them.
-    for number in 3000..3050 {
-        store.apply(&format!("Job:{number}").parse().unwrap(), Outcome::Read(reading()), later);
-    }
-    exposition.refresh();
-    // The strip with the time, and the sums over all jobs.
-    assert_eq!(made_anew(&before, &exposition.rendered.load_full()), (2, 2));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use crate::clock::UnixTime;
 use crate::grid::{Advice, Quota};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use std::time::Duration;
 
 /// A longer wait counts as this.
@@ -68,6 +68,13 @@ fn wait(seconds: f64) -> Duration {
 }
 
 fn quota(headers: &HeaderMap, now: UnixTime) -> Option<Quota> {
+    // Most answers have no such header: then no name is put together and no time is read.
+    let is_quota = |name: &HeaderName| {
+        name.as_str().starts_with("ratelimit") || name.as_str().starts_with("x-ratelimit")
+    };
+    if !headers.keys().any(is_quota) {
+        return None;
+    }
     let either = |name: &str| {
         text(headers, &format!("ratelimit-{name}"))
             .and_then(first_number)

@@ -18,7 +18,7 @@ use crate::config::GridConfig;
 use crate::grid::credentials::{CredentialError, Credentials};
 use crate::grid::error::ApiError;
 use crate::grid::{Advice, Answer, JOB_PATH, JobQuery, ReadJob, Reading, Validators};
-use crate::job::{JobId, PollFailure};
+use crate::job::JobId;
 use crate::telemetry::own::{ApiMetrics, build};
 use crate::tls::{self, TlsError};
 use body::BodyReader;
@@ -79,7 +79,8 @@ pub enum GridClientError {
 /// The Grid API, as configured.
 pub struct GridClient {
     http: reqwest::Client,
-    base: String,
+    /// The address of the jobs; a job's id goes below it.
+    jobs: Url,
     credentials: Credentials,
     timeout: Duration,
     failures: Failures,
@@ -90,7 +91,7 @@ pub struct GridClient {
 
 impl fmt::Debug for GridClient {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("GridClient").field("base", &self.base).finish_non_exhaustive()
+        formatter.debug_struct("GridClient").field("jobs", &self.jobs.as_str()).finish_non_exhaustive()
     }
 }
 
@@ -143,13 +144,14 @@ impl GridClient {
             Some(url) => builder.proxy(reqwest::Proxy::all(url.clone()).map_err(|_| GridClientError::Proxy)?),
         };
         let http = builder.build().map_err(|_| GridClientError::Setup)?;
-        let base = grid.base_url.as_str().trim_end_matches('/').to_owned();
         if grid.base_url.cannot_be_a_base() {
             return Err(GridClientError::BaseUrl);
         }
+        let mut jobs = grid.base_url.clone();
+        jobs.set_path(&format!("{}{JOB_PATH}", grid.base_url.path().trim_end_matches('/')));
         Ok(Self {
             http,
-            base,
+            jobs,
             credentials,
             timeout: grid.timeout.min(body::FOREVER),
             failures: Failures::new(grid),
@@ -166,23 +168,28 @@ impl GridClient {
         self.credentials.generation()
     }
 
+    /// A checksum of the API token's id, by which `storage` sees that it is another.
+    #[must_use]
+    pub fn token_checksum(&self) -> u32 {
+        self.credentials.id_checksum()
+    }
+
     /// Looks at the credentials' files once a second, for ever; the caller owns the task.
     pub async fn watch_credentials(&self) {
         self.credentials.watch().await;
     }
 
-    /// The URL of a job.
-    fn job_url(&self, id: &JobId) -> Option<Url> {
+    /// The URL of a job. Scheme and host were read once, for all polls.
+    fn job_url(&self, id: &JobId) -> Url {
         let id = utf8_percent_encode(id.as_str(), SEGMENT);
-        Url::parse(&format!("{}{JOB_PATH}{id}", self.base)).ok()
+        let mut url = self.jobs.clone();
+        url.set_path(&format!("{}{id}", self.jobs.path()));
+        url
     }
 
     /// Asks, and follows redirects within the host.
     async fn ask(&self, query: JobQuery, deadline: Instant) -> Outcome {
-        let Some(mut url) = self.job_url(&query.id) else {
-            let text = "the job's id can't be put into a URL";
-            return Outcome::unanswered(ApiError::new(PollFailure::Other, text));
-        };
+        let mut url = self.job_url(&query.id);
         let mut redirects = 0;
         loop {
             let started = Instant::now();
@@ -207,7 +214,7 @@ impl GridClient {
             let ended = match status.as_u16() {
                 200 => {
                     let offered = offered_validators(response.headers());
-                    let result = self.body.read(response, query.clone(), deadline).await;
+                    let result = self.body.read(response, query, deadline).await;
                     // A job that was read in part must be asked for whole again.
                     let is_whole = result.as_ref().is_ok_and(|job| !job.errors_truncated);
                     outcome(result.map(Reading::Job), offered.filter(|_| is_whole))
@@ -251,8 +258,7 @@ impl GridClient {
         let mut request = self
             .http
             .get(url)
-            // Marks the header as sensitive, so that neither logs nor HTTP/2's header table hold it.
-            .basic_auth(credentials.id.expose(), Some(credentials.secret.expose()))
+            .header(header::AUTHORIZATION, credentials.authorization())
             .header(header::ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(validators) = validators {
             let headers = [

@@ -7,6 +7,9 @@
 
 use crate::config::CredentialSource;
 use crate::secret::Secret;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::HeaderValue;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -65,13 +68,37 @@ pub enum CredentialError {
     /// A user of HTTP Basic can't have a colon.
     #[error("grid.client_id holds a colon, which HTTP Basic does not permit; write the token's id alone")]
     Colon,
+    /// base64 is always a header's value; not seen.
+    #[error("the API's credentials can't be put into a header; please report this")]
+    Header,
 }
 
 /// User and password of HTTP Basic.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Basic {
-    pub(super) id: Secret,
-    pub(super) secret: Secret,
+    id: Secret,
+    secret: Secret,
+    /// Both as the header `Authorization` has them: made once, not for each poll.
+    authorization: HeaderValue,
+}
+
+impl Basic {
+    fn new(id: Secret, secret: Secret) -> Result<Self, CredentialError> {
+        if id.expose().contains(':') {
+            return Err(CredentialError::Colon);
+        }
+        let both = Zeroizing::new(format!("{}:{}", id.expose(), secret.expose()));
+        let value = Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(both.as_bytes())));
+        let mut authorization = HeaderValue::from_str(&value).map_err(|_| CredentialError::Header)?;
+        // Neither debug prints nor HTTP/2's header table hold it.
+        authorization.set_sensitive(true);
+        Ok(Self { id, secret, authorization })
+    }
+
+    /// The header's value.
+    pub(super) fn authorization(&self) -> HeaderValue {
+        self.authorization.clone()
+    }
 }
 
 /// The present credentials.
@@ -91,7 +118,7 @@ struct Sources {
 
 #[derive(Debug)]
 struct State {
-    basic: Basic,
+    basic: Arc<Basic>,
     checked: Instant,
     /// True while a thread reads the files: at most one does, however long it hangs.
     is_reading: bool,
@@ -102,7 +129,7 @@ struct State {
 impl Credentials {
     /// Reads them for the first time.
     pub(super) fn load(id: &CredentialSource, secret: &CredentialSource) -> Result<Self, CredentialError> {
-        let basic = read_both(id, secret)?;
+        let basic = Arc::new(read_both(id, secret)?);
         let state = State { basic, checked: Instant::now(), is_reading: false, is_warned: false };
         let sources = Sources {
             id: id.clone(),
@@ -115,11 +142,16 @@ impl Credentials {
 
     /// The credentials as they are now. Reads the files if that was not done within the last second; if that takes
     /// longer than a moment, the old ones are used meanwhile.
-    pub(super) async fn current(&self) -> Basic {
+    pub(super) async fn current(&self) -> Arc<Basic> {
         if self.are_in_files() {
             self.check().await;
         }
-        self.sources.lock().basic.clone()
+        Arc::clone(&self.sources.lock().basic)
+    }
+
+    /// A checksum of the id.
+    pub(super) fn id_checksum(&self) -> u32 {
+        crc32fast::hash(self.sources.lock().basic.id.expose().as_bytes())
     }
 
     /// A number that grows with each change.
@@ -183,8 +215,8 @@ impl Sources {
         match read {
             Ok(basic) => {
                 state.is_warned = false;
-                if basic != state.basic {
-                    state.basic = basic;
+                if basic != *state.basic {
+                    state.basic = Arc::new(basic);
                     drop(state);
                     tracing::info!("the API's credentials changed; the new ones are used from now on");
                     self.generation.send_modify(|generation| *generation += 1);
@@ -206,12 +238,7 @@ impl Sources {
 }
 
 fn read_both(id: &CredentialSource, secret: &CredentialSource) -> Result<Basic, CredentialError> {
-    let basic =
-        Basic { id: read(id, "grid.client_id_file")?, secret: read(secret, "grid.client_secret_file")? };
-    if basic.id.expose().contains(':') {
-        return Err(CredentialError::Colon);
-    }
-    Ok(basic)
+    Basic::new(read(id, "grid.client_id_file")?, read(secret, "grid.client_secret_file")?)
 }
 
 fn read(source: &CredentialSource, key: &'static str) -> Result<Secret, CredentialError> {

@@ -9,13 +9,16 @@
 //! - `errors` is optional and unbounded, one entry a failed row; an entry is `{code, …}` (description) or
 //!   `{error: {code, …}}` (the description's own webhook example). `code` may be missing.
 //! - `completedAt` is promised for ended jobs only, but an official example shows it on a running one.
+//! - A webhook is signed with ECDSA P-256 over the SHA-256 of its raw body; `X-Grid-Signature` is the signature in DER
+//!   and base64, bare or as `{"v":"1","s":"…"}`; the key is PEM (documentation). It comes again, for up to 7 days and at
+//!   most 30 minutes apart, until 2xx or 409; `id` stays the same (documentation). One URL gets all types.
 //! - 429 comes with `Retry-After`; the SDK also honours `retry-after-ms` and `x-should-retry`.
 //!
 //! The body of a 200 is read to its end even where status and counts have come and `errors` seems unchanged: an equal
 //! length or equal counts do not show that the codes are the same, and the API promises no order of keys. The one
 //! shortcut is the API's own word, 304 to a conditional request.
 //!
-//! Called by `poller`. Bodies are read as a stream in bounded memory: an import of 100 MB that goes wrong answers
+//! Called by `poller`; of `webhook` by `web`, which takes deliveries in, and by `app`. Bodies are read as a stream in bounded memory: an import of 100 MB that goes wrong answers
 //! every poll with hundreds of thousands of error entries.
 
 use crate::clock::UnixTime;
@@ -28,6 +31,7 @@ pub mod client;
 pub mod credentials;
 pub mod error;
 pub mod parse;
+pub mod webhook;
 
 /// The path of a job below the base URL, without its id.
 pub const JOB_PATH: &str = "/customers/bulk/jobs/";

@@ -108,6 +108,25 @@ impl ErrorTally {
         self.entries.len() - 1
     }
 
+    /// A tally that was kept: codes and numbers in their order. What can't be a code is left out.
+    #[must_use]
+    pub fn from_kept<'a>(kept: impl Iterator<Item = (&'a str, u64)>, limit: usize) -> Self {
+        Self {
+            entries: kept.filter_map(|(code, number)| Some((ErrorCode::new(code)?, number))).collect(),
+            limit,
+        }
+    }
+
+    /// Adds the numbers of another tally, code by code.
+    pub fn add_all(&mut self, other: &Self) {
+        for (code, number) in other.iter() {
+            let place = self.place_of(code).unwrap_or_else(|| self.add(code));
+            if let Some((_, sum)) = self.entries.get_mut(place) {
+                *sum = sum.saturating_add(number);
+            }
+        }
+    }
+
     /// Codes and numbers, in the order in which the codes were first seen.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.entries.iter().map(|(code, number)| (code.as_str(), *number))
@@ -158,6 +177,19 @@ mod tests {
             tally.count(Some(code));
         }
         assert_eq!(shown(&tally), [("other", 5)]);
+    }
+
+    #[test]
+    fn sums_keep_the_known_codes_first_and_their_limit() {
+        let mut known = ErrorTally::new(2);
+        known.count(Some("A"));
+        let mut told = ErrorTally::new(10);
+        for code in [Some("B"), Some("A"), Some("C"), Some("C"), None] {
+            told.count(code);
+        }
+        let mut sum = known.cleared();
+        sum.add_all(&told);
+        assert_eq!(shown(&sum), [("A", 1), ("B", 1), ("other", 2), ("unspecified", 1)]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod failure;
 pub mod id;
 pub mod inconsistency;
 pub mod labels;
+pub mod map;
 pub mod reading;
 pub mod status;
 
@@ -17,5 +18,6 @@ pub use failure::PollFailure;
 pub use id::JobId;
 pub use inconsistency::Inconsistency;
 pub use labels::{LabelName, Labels};
+pub use map::JobMap;
 pub use reading::{CompletedAt, JobReading};
 pub use status::{ReportedStatus, Status};

@@ -6,7 +6,7 @@ use crate::poller::backoff::{Course, next_poll};
 use crate::poller::breaker::{Change, Failed};
 use crate::poller::retry::{Waiting, wait_before_retry};
 use crate::poller::schedule::Next;
-use crate::poller::{Asked, Poller, report};
+use crate::poller::{Asked, Poller, Told, report};
 use crate::store::Outcome;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -16,13 +16,19 @@ impl<R: ReadJob> Poller<R> {
     /// Takes the answer of one request: the poll either asks again after a moment, or has ended.
     pub(super) fn take_answer(&mut self, asked: Asked) {
         let now = Instant::now();
-        self.requests.remove(&asked.id);
         self.note_pace(&asked, now);
+        if self.under_way.get(&asked.id).is_none_or(|request| request.number != asked.number) {
+            // It was broken off when its answer had come already: what is known since then is newer.
+            return;
+        }
+        self.under_way.remove(&asked.id);
+        self.probes.tell(&asked.id, || answered(&asked));
         let chance = self.chance();
         let retry = wait_before_retry(&asked.answer, asked.attempt, chance);
-        match retry.filter(|_| !self.breaker.is_open() && self.schedule.is_under_way(&asked.id)) {
+        match retry.filter(|_| !self.breaker.is_open() && self.is_under_way(&asked.id)) {
             Some(wait) => {
                 let Asked { id, attempt, answer, .. } = asked;
+                self.probes.tell(&id, || format!("asks again in {:.3} s", wait.as_secs_f64()));
                 self.retries.push(now + wait, Waiting { id, attempt, answer });
             }
             None => self.settle(asked, now),
@@ -32,6 +38,10 @@ impl<R: ReadJob> Poller<R> {
     /// A poll has ended with this answer.
     pub(super) fn settle(&mut self, asked: Asked, now: Instant) {
         self.note_whether_up(&asked, now);
+        if self.probes.is_stranger(&asked.id) {
+            self.take_stranger(asked);
+            return;
+        }
         let Asked { id, at, api, answer, .. } = asked;
         let transfer = answer.transfer;
         let outcome = match answer.outcome {
@@ -66,6 +76,27 @@ impl<R: ReadJob> Poller<R> {
         self.end_poll(&id, next.unwrap_or(Next::Never), now);
     }
 
+    /// Somebody else told a job's state. If it has ended, a poll of it that is under way can only bring an older state.
+    pub(super) fn take_told(&mut self, told: Told) {
+        let Told { id, mut reading, change } = told;
+        if !change.is_empty() {
+            self.take_change(change);
+        }
+        // Codes that are known already keep their places.
+        let mut errors = self.surroundings.store.tally_for(&id, self.setup.error_codes_per_job);
+        errors.add_all(&reading.errors);
+        reading.errors = errors;
+        if report::take_news(&id, Outcome::Read(reading), &self.surroundings) {
+            let now = Instant::now();
+            self.validators.remove(&id);
+            self.break_off(&id);
+            let cycle = self.schedule.end(&id, now);
+            self.observe_cycle(cycle);
+            self.answer_probes(&id);
+        }
+        self.note_readiness();
+    }
+
     /// A poll has ended before it began: polls of other jobs show that asking would be in vain.
     pub(super) fn settle_unasked(&mut self, id: &JobId, reason: PollFailure, message: String, now: Instant) {
         let outcome = Outcome::Failed { reason, message, asked: false };
@@ -77,6 +108,7 @@ impl<R: ReadJob> Poller<R> {
         let cycle = self.schedule.answered(id, next, now);
         self.observe_cycle(cycle);
         self.note_readiness();
+        self.answer_probes(id);
     }
 
     /// What the answer says about how fast to ask.
@@ -122,11 +154,11 @@ impl<R: ReadJob> Poller<R> {
         let Some(failure) = failure else {
             self.answered_well = true;
             self.surroundings.poll_metrics.up.set(1);
-            if answer.outcome.is_ok() {
+            if answer.outcome.is_ok() && !self.probes.is_stranger(&asked.id) {
                 self.last_good = Some(asked.id.clone());
             }
             if self.breaker.answered() == Change::Closed {
-                self.probes.clear();
+                self.trials.clear();
                 info!("the API answers again; all jobs are asked again");
                 self.pacer.begin_gently(now);
             }
@@ -142,9 +174,21 @@ impl<R: ReadJob> Poller<R> {
             was_failing,
         };
         if self.breaker.failed(failed, self.setup.poll.interval, now) == Change::Opened {
-            self.probes = self.schedule.waiting().into();
+            self.trials = self.schedule.waiting().into();
             let reason = failure.reason().as_str();
             warn!(reason, error = %message, "the API as a whole fails; from now on one job is asked from time to time");
         }
+    }
+}
+
+/// What came of one request, in words.
+fn answered(asked: &Asked) -> String {
+    let answer = &asked.answer;
+    let took = asked.at.elapsed().as_secs_f64();
+    let status = answer.status_code.map_or_else(|| "no answer".to_owned(), |code| format!("HTTP {code}"));
+    let body = format!("the body took {:.3} s", answer.transfer.as_secs_f64());
+    match &answer.outcome {
+        Ok(_) => format!("{status} after {took:.3} s; {body}; {} requests", answer.requests),
+        Err(error) => format!("{status} after {took:.3} s: {error}"),
     }
 }

@@ -5,7 +5,7 @@ use crate::grid::{Advice, Answer, JobQuery, ReadJob};
 use crate::job::{JobId, PollFailure};
 use crate::poller::breaker::Verdict;
 use crate::poller::retry::Waiting;
-use crate::poller::{Asked, Poller};
+use crate::poller::{Asked, Poller, UnderWay};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -36,6 +36,10 @@ enum Step {
     HeldBack,
     /// A transfer holds the last place for too long while others are due.
     MakeRoom(JobId),
+    /// Ask for the job that somebody wants polled now; true: it shows whether the API is back.
+    AskProbed(bool),
+    /// That job is unread for this reason, without a question.
+    FailProbed(PollFailure, String),
     /// Nothing before then, unless something happens.
     Wait(Instant),
     /// Nothing, until something happens.
@@ -43,14 +47,16 @@ enum Step {
 }
 
 impl<R: ReadJob> Poller<R> {
-    /// Does what is due, as long as concurrency, pace and breaker permit it.
-    pub(super) fn begin_requests(&mut self) {
+    /// Does what is due, as long as concurrency, pace and breaker permit it. Returns when there may be more to do
+    /// without anything happening before.
+    pub(super) fn begin_requests(&mut self) -> Option<Instant> {
+        let now = Instant::now();
         for _ in 0..STEPS {
-            let now = Instant::now();
             let step = self.next_step(now);
             self.count_waiting(matches!(step, Step::HeldBack), now);
             match step {
                 Step::Ask => {
+                    self.probes.was_last = false;
                     if let Some(id) = self.schedule.take_due(now) {
                         self.breaker.asking(now);
                         self.request(id, 0, now);
@@ -62,16 +68,31 @@ impl<R: ReadJob> Poller<R> {
                         self.request(id, 0, now);
                     }
                 }
+                Step::AskProbed(is_trial) => self.begin_probe(is_trial, now),
+                Step::FailProbed(reason, message) => self.fail_probe(reason, message, now),
                 Step::Retry => self.retry(now),
                 Step::MakeRoom(id) => self.give_up(&id, now),
                 Step::Fail(reason, message) => {
+                    self.probes.was_last = false;
                     if let Some(id) = self.schedule.take_due(now) {
                         self.settle_unasked(&id, reason, message, now);
                     }
                 }
-                Step::HeldBack | Step::Wait(_) | Step::Rest => return,
+                Step::HeldBack => {
+                    self.pacer.note_waiting();
+                    let ready = self.pacer.ready_at();
+                    return Some(self.waiting_since.map_or(ready, |since| ready.min(since + COUNT_WAITING)));
+                }
+                Step::Wait(until) => return Some(until),
+                Step::Rest => return self.next_turn().filter(|at| *at > now),
             }
         }
+        Some(now)
+    }
+
+    /// When the next job is due, or the next retry; it may be in the past.
+    fn next_turn(&mut self) -> Option<Instant> {
+        [self.retries.next(), self.schedule.next_due()].into_iter().flatten().min()
     }
 
     fn next_step(&mut self, now: Instant) -> Step {
@@ -80,12 +101,14 @@ impl<R: ReadJob> Poller<R> {
             return Step::Retry;
         }
         let job_is_due = self.schedule.next_due().is_some_and(|due| due <= now);
-        if !retry_is_due && !job_is_due {
+        // In turn with what is due anyway: however many probe, the set is polled on.
+        let is_probed = self.probes.is_due() && !(self.probes.was_last && job_is_due);
+        if !retry_is_due && !job_is_due && !is_probed {
             return Step::Rest;
         }
         let verdict = if retry_is_due { Verdict::Ask } else { self.breaker.judge(now) };
         if let Verdict::Fail(reason, message) = verdict {
-            return Step::Fail(reason, message);
+            return if is_probed { Step::FailProbed(reason, message) } else { Step::Fail(reason, message) };
         }
         if self.under_way.len() >= self.setup.poll.concurrency {
             return self.make_room(now);
@@ -98,26 +121,28 @@ impl<R: ReadJob> Poller<R> {
         }
         match verdict {
             _ if retry_is_due => Step::Retry,
+            _ if is_probed => Step::AskProbed(verdict == Verdict::Probe),
             Verdict::Probe => Step::Probe,
             Verdict::Ask | Verdict::Fail(..) | Verdict::Wait(_) => Step::Ask,
         }
     }
 
     /// All places are taken: waits for the oldest request to end, but no longer than [`HOLD`].
-    fn make_room(&self, now: Instant) -> Step {
-        let oldest = self.requests.iter().min_by_key(|(_, (began, _))| *began);
-        match oldest {
-            Some((id, (began, _))) if *began + HOLD <= now => Step::MakeRoom(id.clone()),
-            Some((_, (began, _))) => Step::Wait(*began + HOLD),
-            None => Step::Rest,
+    fn make_room(&mut self, now: Instant) -> Step {
+        // Requests are looked through only once one may have held its place for so long, not at each poll.
+        if self.none_began_before + HOLD > now {
+            return Step::Wait(self.none_began_before + HOLD);
         }
+        let oldest = self.under_way.iter().min_by_key(|(_, request)| request.began);
+        let Some((id, UnderWay { began, .. })) = oldest else { return Step::Rest };
+        self.none_began_before = *began;
+        if *began + HOLD <= now { Step::MakeRoom(id.clone()) } else { Step::Wait(*began + HOLD) }
     }
 
     /// Breaks a request off whose place others need. Its job counts as slow: it is asked more rarely.
     fn give_up(&mut self, id: &JobId, now: Instant) {
-        let Some((began, request)) = self.requests.remove(id) else { return };
-        request.abort();
-        let transfer = now.saturating_duration_since(began);
+        let Some(request) = self.under_way.remove(id) else { return };
+        let transfer = now.saturating_duration_since(request.began);
         let message = format!(
             "broken off after {} s, since other jobs needed its place; give more by poll.concurrency",
             transfer.as_secs()
@@ -131,7 +156,20 @@ impl<R: ReadJob> Poller<R> {
             transfer,
             requests: 1,
         };
-        self.settle(Asked { id: id.clone(), attempt: 0, at: began, api: self.api, answer }, now);
+        let asked = Asked {
+            id: id.clone(),
+            number: request.number,
+            attempt: 0,
+            at: request.began,
+            api: self.api,
+            answer,
+        };
+        self.settle(asked, now);
+    }
+
+    /// Whether a poll of the job is under way, be it watched or not.
+    pub(super) fn is_under_way(&self, id: &JobId) -> bool {
+        self.schedule.is_under_way(id) || self.probes.is_stranger(id)
     }
 
     /// The job that shows whether the API is back: the one that was last read well, since others may have a trouble
@@ -140,10 +178,10 @@ impl<R: ReadJob> Poller<R> {
         if let Some(id) = self.last_good.clone().and_then(|id| self.schedule.take(&id)) {
             return Some(id);
         }
-        for _ in 0..self.probes.len() {
-            let id = self.probes.pop_front()?;
+        for _ in 0..self.trials.len() {
+            let id = self.trials.pop_front()?;
             if let Some(taken) = self.schedule.take(&id) {
-                self.probes.push_back(id);
+                self.trials.push_back(id);
                 return Some(taken);
             }
         }
@@ -152,52 +190,36 @@ impl<R: ReadJob> Poller<R> {
 
     fn retry(&mut self, now: Instant) {
         let Some(Waiting { id, attempt, answer }) = self.retries.take_due(now) else { return };
-        if !self.schedule.is_under_way(&id) {
+        if !self.is_under_way(&id) {
             // It left the set meanwhile.
             return;
         }
         if self.breaker.is_open() {
-            self.settle(Asked { id, attempt, at: now, api: self.api, answer }, now);
+            self.settle(Asked { id, number: 0, attempt, at: now, api: self.api, answer }, now);
         } else {
             self.request(id, attempt + 1, now);
         }
     }
 
-    fn request(&mut self, id: JobId, attempt: u32, now: Instant) {
+    pub(super) fn request(&mut self, id: JobId, attempt: u32, now: Instant) {
         self.pacer.request(now);
+        self.probes.tell(&id, || format!("asks the API, attempt {}", attempt + 1));
         let query = JobQuery {
             tally: self.surroundings.store.tally_for(&id, self.setup.error_codes_per_job),
             validators: self.validators.get(&id).cloned(),
             id: id.clone(),
         };
         let reader = Arc::clone(&self.setup.reader);
-        let (job, api) = (id.clone(), self.api);
-        let request = self.under_way.spawn(async move {
+        self.requests += 1;
+        let (job, number, api) = (id.clone(), self.requests, self.api);
+        let answered_to = self.answered_to.clone();
+        let request = tokio::spawn(async move {
             let answer = AssertUnwindSafe(reader.read(query)).catch_unwind().await;
             let answer = answer.unwrap_or_else(|_panic| no_answer_for_a_panic());
-            Asked { id, attempt, at: now, api, answer }
+            // Nobody waits for it if the poller has ended.
+            let _unheard = answered_to.send(Asked { id, number, attempt, at: now, api, answer });
         });
-        self.requests.insert(job, (now, request));
-    }
-
-    /// When something may be done without anything happening before.
-    pub(super) fn next_wake(&mut self) -> Option<Instant> {
-        let now = Instant::now();
-        let next = [self.retries.next(), self.schedule.next_due()].into_iter().flatten().min()?;
-        if next > now {
-            return Some(next);
-        }
-        match self.next_step(now) {
-            // An answer or a command will wake us.
-            Step::Rest => None,
-            Step::HeldBack => {
-                self.pacer.note_waiting();
-                let ready = self.pacer.ready_at();
-                Some(self.waiting_since.map_or(ready, |since| ready.min(since + COUNT_WAITING)))
-            }
-            Step::Wait(until) => Some(until),
-            Step::Ask | Step::Probe | Step::Retry | Step::MakeRoom(_) | Step::Fail(..) => Some(now),
-        }
+        self.under_way.insert(job, UnderWay { number, began: now, task: request.abort_handle() });
     }
 
     /// Counts the time in which jobs were due and only the pace held them back.

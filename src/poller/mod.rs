@@ -10,7 +10,7 @@
 //!
 //! `schedule` says which job is due when, `cycle` what a poll cycle is, `pacing` when a request may leave, `breaker`
 //! whether asking makes sense at all, `retry` and `backoff` when a job is asked again; `ask` and `answer` are the two
-//! halves of a poll, `report` is what is logged and counted of it.
+//! halves of a poll, `report` is what is logged and counted of it, `probe` are polls that somebody asks for.
 
 mod answer;
 mod ask;
@@ -19,6 +19,7 @@ mod breaker;
 mod cycle;
 mod heartbeat;
 mod pacing;
+mod probe;
 mod report;
 mod retry;
 mod schedule;
@@ -29,28 +30,33 @@ use crate::catalog::CatalogChange;
 use crate::clock::SharedClock;
 use crate::config::{JobSpec, PollConfig};
 use crate::grid::{Answer, ReadJob, Validators};
-use crate::job::JobId;
+use crate::job::{JobId, JobMap, JobReading, Status};
 use crate::poller::breaker::Breaker;
 use crate::poller::pacing::Pacer;
+use crate::poller::probe::Probes;
 use crate::poller::retry::Retries;
 use crate::poller::schedule::Schedule;
 use crate::store::{CountFrom, NewJob, Store};
 use crate::telemetry::own::{ApiMetrics, PollMetrics};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 pub use heartbeat::Heartbeat;
+pub use probe::{Course, FRESH, MOST as MOST_PROBES, ProbeError, ProbeHandle};
 
 /// The exporter is ready after two intervals or this, whichever is shorter, even if jobs are still unpolled.
 const READY_AFTER: Duration = Duration::from_secs(60);
+
+/// Answers that are taken without a look at other events.
+const ANSWERS_AT_ONCE: u32 = 64;
 
 /// How the poller works; replaced by a reload.
 #[derive(Debug)]
@@ -91,14 +97,27 @@ impl std::fmt::Debug for ClockHandle {
 #[derive(Debug)]
 enum Command<R> {
     Change(CatalogChange, oneshot::Sender<()>),
+    Tell(Box<Told>, oneshot::Sender<()>),
     Setup(Setup<R>),
     Alive(oneshot::Sender<()>),
+}
+
+/// What somebody else told of a job, without a question: as good as the answer of a poll.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The job.
+    pub id: JobId,
+    /// Its state.
+    pub reading: JobReading,
+    /// Joins the job before, if it is new.
+    pub change: CatalogChange,
 }
 
 /// Talks to the poller.
 #[derive(Debug)]
 pub struct Handle<R> {
     commands: mpsc::Sender<Command<R>>,
+    probes: ProbeHandle,
     ready: watch::Receiver<bool>,
 }
 
@@ -112,9 +131,24 @@ impl<R> Handle<R> {
         }
     }
 
+    /// Takes in a job's state that somebody else told; returns once the store has it.
+    pub async fn tell(&self, told: Told) {
+        let (done, is_done) = oneshot::channel();
+        if self.commands.send(Command::Tell(Box::new(told), done)).await.is_ok() {
+            // An error means that the poller ended, which its owner hears of.
+            let _ended = is_done.await;
+        }
+    }
+
     /// Works by another setup from now on. Polls under way end as they began.
     pub async fn set_up(&self, setup: Setup<R>) {
         let _ended = self.commands.send(Command::Setup(setup)).await;
+    }
+
+    /// Asks for polls of single jobs.
+    #[must_use]
+    pub fn probes(&self) -> ProbeHandle {
+        self.probes.clone()
     }
 
     /// True once every job was tried, well or not, or enough time has passed; never false again.
@@ -124,9 +158,25 @@ impl<R> Handle<R> {
     }
 }
 
-/// One request that is out, when its answer comes.
+/// One request that is out. Dropping it breaks it off, which does nothing if its answer has come.
+struct UnderWay {
+    /// Tells it from others for the same job.
+    number: u64,
+    began: Instant,
+    task: AbortHandle,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// One request that was out, when its answer comes.
 struct Asked {
     id: JobId,
+    /// The request's.
+    number: u64,
     /// How often the same poll asked before.
     attempt: u32,
     at: Instant,
@@ -146,10 +196,16 @@ pub struct Poller<R> {
     breaker: Breaker,
     retries: Retries,
     /// The version of each job's last good answer, where the API tells it.
-    validators: HashMap<JobId, Validators>,
-    under_way: JoinSet<Asked>,
-    /// The request that is out for a job, so that it can be broken off when the job leaves.
-    requests: HashMap<JobId, (Instant, AbortHandle)>,
+    validators: JobMap<Validators>,
+    /// The request that is out for a job: broken off when the job leaves.
+    under_way: JobMap<UnderWay>,
+    /// Requests so far.
+    requests: u64,
+    /// Where requests bring their answers. A channel and not a set of tasks: it costs a poll less than a wake.
+    answers: mpsc::UnboundedReceiver<Asked>,
+    answered_to: mpsc::UnboundedSender<Asked>,
+    /// No request that is out began before this; the oldest may have begun later.
+    none_began_before: Instant,
     /// Ends when the reader's credentials became others.
     credentials_changed: Pin<Box<dyn Future<Output = ()> + Send>>,
     random: SmallRng,
@@ -158,7 +214,9 @@ pub struct Poller<R> {
     /// The job that was last read well.
     last_good: Option<JobId>,
     /// Jobs that are asked in turn while the breaker is open and none was read well before.
-    probes: VecDeque<JobId>,
+    trials: VecDeque<JobId>,
+    /// Polls that somebody asks for.
+    probes: Probes,
     /// Since when a job is due, a request may begin, and only the pace holds it back.
     waiting_since: Option<Instant>,
     /// Whether anything was answered in this cycle, and whether any of it showed that the API works.
@@ -175,6 +233,9 @@ impl<R: ReadJob> Poller<R> {
         let now = Instant::now();
         let (commands, receiver) = mpsc::channel(16);
         let (ready, is_ready) = watch::channel(false);
+        // Bounded by `poll.concurrency`: a request sends one answer.
+        let (answered_to, answers) = mpsc::unbounded_channel();
+        let (probes, probe_handle) = Probes::new();
         let poller = Self {
             schedule: Schedule::new(now, setup.poll.interval),
             pacer: Pacer::new(setup.poll.max_requests_per_second, now),
@@ -185,19 +246,23 @@ impl<R: ReadJob> Poller<R> {
             surroundings,
             commands: receiver,
             ready,
-            validators: HashMap::new(),
-            under_way: JoinSet::new(),
-            requests: HashMap::new(),
+            validators: JobMap::default(),
+            under_way: JobMap::default(),
+            requests: 0,
+            answers,
+            answered_to,
+            none_began_before: now,
             random: SmallRng::from_os_rng(),
             api: 0,
             last_good: None,
-            probes: VecDeque::new(),
+            trials: VecDeque::new(),
+            probes,
             waiting_since: None,
             answered: false,
             answered_well: false,
             has_first_set: false,
         };
-        (poller, Handle { commands, ready: is_ready })
+        (poller, Handle { commands, probes: probe_handle, ready: is_ready })
     }
 
     /// Takes the first set of jobs before it runs, in several parts if need be: the store has them from the first
@@ -212,23 +277,27 @@ impl<R: ReadJob> Poller<R> {
         self.note_readiness();
         let ready_at = Instant::now() + READY_AFTER.min(self.setup.poll.interval * 2);
         loop {
-            self.begin_requests();
-            let wake = self.next_wake();
+            let wake = self.begin_requests();
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
                 Some(command) = self.commands.recv() => self.obey(command),
-                Some(request) = self.under_way.join_next() => {
-                    // An error is a request that was broken off, as its job left.
-                    if let Ok(asked) = request {
-                        self.take_answer(asked);
-                    }
-                }
+                request = self.probes.request() => self.take_probe_request(request),
+                Some(asked) = self.answers.recv() => self.take_answers(asked),
                 () = sleep_until(self.schedule.cycle_end()) => self.end_cycle(),
                 () = sleep_until(ready_at), if !*self.ready.borrow() => { self.ready.send_replace(true); }
                 () = self.credentials_changed.as_mut() => self.try_new_credentials(),
                 () = sleep_until(wake.unwrap_or(ready_at)), if wake.is_some() => {}
             }
+        }
+    }
+
+    /// Takes an answer, and those that have come with it: what is due next is looked for once for all of them.
+    fn take_answers(&mut self, first: Asked) {
+        self.take_answer(first);
+        for _ in 1..ANSWERS_AT_ONCE {
+            let Ok(asked) = self.answers.try_recv() else { return };
+            self.take_answer(asked);
         }
     }
 
@@ -272,6 +341,10 @@ impl<R: ReadJob> Poller<R> {
                 // Nobody waits any more if the reload was given up.
                 let _unheard = done.send(());
             }
+            Command::Tell(told, done) => {
+                self.take_told(*told);
+                let _unheard = done.send(());
+            }
             Command::Setup(setup) => {
                 let now = Instant::now();
                 self.schedule.set_interval(setup.poll.interval, now);
@@ -306,23 +379,31 @@ impl<R: ReadJob> Poller<R> {
             self.break_off(id);
             let cycle = self.schedule.leave(id, now);
             self.observe_cycle(cycle);
+            self.probe_leaves(id);
         }
         let is_known = change.known_before || !self.has_first_set;
         let count_from = if is_known { CountFrom::FirstReading } else { CountFrom::Zero };
         self.has_first_set = true;
-        if !change.joined.is_empty() {
-            self.schedule.join(change.joined.iter().map(|job| job.id.clone()), now);
+        for job in &change.joined {
+            self.probe_joins(&job.id);
         }
+        let joined: Vec<JobId> = change.joined.iter().map(|job| job.id.clone()).collect();
         let named = change.joined.into_iter().chain(change.relabelled);
         store.join(named.map(new_job).collect(), count_from);
+        // A job that was kept over a restart may have ended already.
+        let has_ended = |id: &JobId| store.job(id).and_then(|job| job.status()).is_some_and(Status::is_ended);
+        let (ended, open): (Vec<_>, Vec<_>) = joined.into_iter().partition(has_ended);
+        self.schedule.join_ended(ended, now);
+        if !open.is_empty() {
+            self.schedule.join(open.into_iter(), now);
+        }
     }
 
     /// Ends the poll of a job that leaves. Should the job come back at once, the old answer would be taken for the
     /// new poll's, and two polls of it be under way.
     fn break_off(&mut self, id: &JobId) {
         self.retries.forget(id);
-        if let Some((_, request)) = self.requests.remove(id) {
-            request.abort();
+        if self.under_way.remove(id).is_some() {
             self.breaker.broken_off(id);
         }
     }

@@ -8,20 +8,27 @@ use crate::poller::Surroundings;
 use crate::store::{Applied, JobSnapshot, Outcome};
 use tracing::{debug, info, warn};
 
-/// Takes in the outcome; true if the job has ended.
+/// Takes in the outcome of a poll; true if the job has ended.
 pub(super) fn take_outcome(id: &JobId, outcome: Outcome, surroundings: &Surroundings) -> bool {
-    let Surroundings { store, clock, poll_metrics: metrics, .. } = surroundings;
+    let metrics = &surroundings.poll_metrics;
     metrics.polls.inc();
     if let Outcome::Failed { reason, .. } = &outcome {
         metrics.count_failure(*reason);
     }
+    take_news(id, outcome, surroundings)
+}
+
+/// Takes in what became known of a job, by a poll or without one; true if the job has ended.
+pub(super) fn take_news(id: &JobId, outcome: Outcome, surroundings: &Surroundings) -> bool {
+    let Surroundings { store, clock, poll_metrics: metrics, .. } = surroundings;
     let now = clock.0.now();
     // A job that left while it was asked is nobody's concern any more.
     let Some(applied) = store.apply(id, outcome, now) else { return true };
     for (kind, _) in &applied.inconsistencies {
         metrics.count_inconsistency(*kind);
     }
-    if let Some(job) = store.job(id) {
+    // Most polls say nothing that is worth a line.
+    if let Some(job) = applied.is_news().then(|| store.job(id)).flatten() {
         log_failures(&job, &applied, now.as_seconds());
         log_status(&job, &applied);
         for (kind, first) in &applied.inconsistencies {

@@ -7,11 +7,11 @@
 //!
 //! Pure: told the time. Called by `poller` alone.
 
-use crate::job::JobId;
+use crate::job::{JobId, JobMap};
 use crate::poller::backoff::Trouble;
 use crate::poller::cycle::{CycleEnd, Cycles, multiple};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -34,7 +34,7 @@ pub(super) enum Next {
 pub(super) struct Schedule {
     epoch: Instant,
     interval: Duration,
-    entries: HashMap<JobId, Entry>,
+    entries: JobMap<Entry>,
     /// Jobs by due time. May hold entries that were scheduled anew or left: their tickets don't match.
     queue: BinaryHeap<Reverse<(Instant, u64, JobId)>>,
     tickets: u64,
@@ -69,7 +69,7 @@ impl Schedule {
         Self {
             epoch: now,
             interval,
-            entries: HashMap::new(),
+            entries: JobMap::default(),
             queue: BinaryHeap::new(),
             tickets: 0,
             groups: 0,
@@ -94,6 +94,15 @@ impl Schedule {
             let entry = Entry { place, due: now, state: State::Ended, tried: false, trouble };
             self.entries.insert(id.clone(), entry);
             self.enqueue(id, now);
+        }
+    }
+
+    /// Jobs join that ended before: they are never polled.
+    pub(super) fn join_ended(&mut self, ids: Vec<JobId>, now: Instant) {
+        for id in ids {
+            let trouble = Trouble::default();
+            self.entries
+                .insert(id, Entry { place: 0.0, due: now, state: State::Ended, tried: true, trouble });
         }
     }
 
@@ -155,6 +164,11 @@ impl Schedule {
         Some(id)
     }
 
+    /// Whether the job is one of the set.
+    pub(super) fn has(&self, id: &JobId) -> bool {
+        self.entries.contains_key(id)
+    }
+
     /// Whether a poll of the job is under way.
     pub(super) fn is_under_way(&self, id: &JobId) -> bool {
         self.entries.get(id).is_some_and(|entry| entry.state == State::UnderWay)
@@ -194,6 +208,20 @@ impl Schedule {
             }
         }
         self.cycles.answered(due, now)
+    }
+
+    /// A job has ended without a poll: it is not due any more, and a poll of it that is under way changes nothing.
+    pub(super) fn end(&mut self, id: &JobId, now: Instant) -> Option<Duration> {
+        let entry = self.entries.get_mut(id)?;
+        if !entry.tried {
+            entry.tried = true;
+            self.untried -= 1;
+        }
+        match std::mem::replace(&mut entry.state, State::Ended) {
+            State::Waiting(_) => self.cycles.withdrawn(entry.due),
+            State::UnderWay => self.cycles.answered(entry.due, now),
+            State::Ended => None,
+        }
     }
 
     /// Takes another interval from `now` on. Jobs under way and first polls stay as they are.
@@ -364,6 +392,21 @@ mod tests {
         schedule.answered(&job, Next::Never, start);
         assert_eq!(schedule.untried(), 1);
         assert_eq!(schedule.take_due(start), Some(job));
+    }
+
+    #[test]
+    fn a_job_that_ends_without_a_poll_is_not_due_and_its_poll_under_way_is_ignored() {
+        let (mut schedule, start) = schedule(2);
+        let job = schedule.take_due(start).unwrap();
+        for number in [0, 1] {
+            schedule.end(&id(number), start);
+        }
+        assert_eq!(schedule.untried(), 0);
+        schedule.answered(&job, Next::Place(start), start);
+        assert_eq!(schedule.next_due(), None);
+        assert_eq!(schedule.end(&id(0), start), None, "it had ended");
+        let end = schedule.end_cycle(start + INTERVAL).unwrap();
+        assert_eq!(end, CycleEnd { overrun: false, duration: Some(Duration::ZERO) });
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The poller on tokio's paused clock, with a reader in memory.
 
+mod told;
+
 use super::*;
 use crate::clock::{TokioClock, UnixTime};
 use crate::config::JobSource;
@@ -7,29 +9,29 @@ use crate::grid::error::ApiError;
 use crate::grid::{Advice, JobQuery, Reading};
 use crate::job::{CompletedAt, JobReading, Labels, PollFailure, Progress, ReportedStatus};
 use crate::telemetry::own::OwnMetrics;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use tokio::time::sleep;
 
-const INTERVAL: Duration = Duration::from_secs(30);
+pub(super) const INTERVAL: Duration = Duration::from_secs(30);
 
 /// Answers from memory, and remembers who asked when.
 #[derive(Debug)]
-struct Fake {
+pub(super) struct Fake {
     start: Instant,
-    asked: Mutex<Vec<(JobId, Duration)>>,
-    under_way: Mutex<HashSet<JobId>>,
-    most_under_way: Mutex<usize>,
-    latency: Mutex<Duration>,
+    pub(super) asked: Mutex<Vec<(JobId, Duration)>>,
+    pub(super) under_way: Mutex<HashSet<JobId>>,
+    pub(super) most_under_way: Mutex<usize>,
+    pub(super) latency: Mutex<Duration>,
     answers: Mutex<HashMap<JobId, Script>>,
     /// What all jobs answer that have no script of their own.
-    default: Mutex<Script>,
+    pub(super) default: Mutex<Script>,
     limit: Mutex<Option<Limit>>,
     new_credentials: tokio::sync::Notify,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Script {
+pub(super) enum Script {
     Status(&'static str),
     Fails(PollFailure),
     Throttles(Duration),
@@ -51,16 +53,16 @@ struct Limit {
 }
 
 impl Fake {
-    fn polls_of(&self, job: &str) -> Vec<f64> {
+    pub(super) fn polls_of(&self, job: &str) -> Vec<f64> {
         let asked = self.asked.lock().unwrap();
         asked.iter().filter(|(id, _)| id.as_str() == job).map(|(_, at)| at.as_secs_f64()).collect()
     }
 
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.asked.lock().unwrap().len()
     }
 
-    fn script(&self, job: &str, script: Script) {
+    pub(super) fn script(&self, job: &str, script: Script) {
         self.answers.lock().unwrap().insert(id(job), script);
     }
 }
@@ -128,7 +130,7 @@ impl Fake {
 }
 
 /// An answer as the client would make it.
-fn answer(outcome: Result<Reading, PollFailure>) -> Answer {
+pub(super) fn answer(outcome: Result<Reading, PollFailure>) -> Answer {
     let status_code = match &outcome {
         Ok(_) => Some(200),
         Err(PollFailure::Unauthorized) => Some(401),
@@ -149,7 +151,7 @@ fn answer(outcome: Result<Reading, PollFailure>) -> Answer {
     }
 }
 
-fn id(text: &str) -> JobId {
+pub(super) fn id(text: &str) -> JobId {
     text.parse().unwrap()
 }
 
@@ -164,11 +166,11 @@ fn reading(status: &str) -> JobReading {
 }
 
 /// A poller that runs, and all that is around it.
-struct Bench {
-    fake: Arc<Fake>,
-    handle: Handle<Fake>,
-    store: Store,
-    own: OwnMetrics,
+pub(super) struct Bench {
+    pub(super) fake: Arc<Fake>,
+    pub(super) handle: Handle<Fake>,
+    pub(super) store: Store,
+    pub(super) own: OwnMetrics,
     shutdown: CancellationToken,
 }
 
@@ -179,7 +181,7 @@ impl Drop for Bench {
 }
 
 impl Bench {
-    async fn start(jobs: &[&str], concurrency: usize, rate: f64) -> Self {
+    pub(super) async fn start(jobs: &[&str], concurrency: usize, rate: f64) -> Self {
         let bench = Self::idle(concurrency, rate);
         bench.change(jobs, &[]).await;
         bench
@@ -217,7 +219,7 @@ impl Bench {
         Self { fake, handle, store, own, shutdown }
     }
 
-    async fn change(&self, joined: &[&str], left: &[&str]) {
+    pub(super) async fn change(&self, joined: &[&str], left: &[&str]) {
         let joined = joined.iter().map(|job| JobSpec {
             id: id(job),
             labels: Labels::default(),

@@ -54,6 +54,8 @@ pub(crate) struct Fleet {
     jobs: RwLock<HashMap<Arc<str>, Arc<SimJob>>>,
     uploads: RwLock<VecDeque<Arc<str>>>,
     uploaded: AtomicU64,
+    /// How often a job came.
+    changes: AtomicU64,
 }
 
 impl Fleet {
@@ -69,7 +71,14 @@ impl Fleet {
             let job = Arc::new(SimJob::new(spec.clone(), seed));
             jobs.insert(Arc::clone(&job.id), job);
         }
-        Self { seed, demo, jobs: RwLock::new(jobs), uploads: RwLock::default(), uploaded: AtomicU64::new(0) }
+        Self {
+            seed,
+            demo,
+            jobs: RwLock::new(jobs),
+            uploads: RwLock::default(),
+            uploaded: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
+        }
     }
 
     /// The job of this id, if there is one by now (simulated seconds).
@@ -87,6 +96,7 @@ impl Fleet {
         let job = Arc::new(SimJob::new(spec, self.seed));
         let mut jobs = self.jobs.write().unwrap_or_else(PoisonError::into_inner);
         jobs.insert(Arc::clone(&job.id), Arc::clone(&job));
+        self.changes.fetch_add(1, Ordering::Relaxed);
         job
     }
 
@@ -108,6 +118,17 @@ impl Fleet {
             self.remove(&oldest);
         }
         Arc::clone(&job.id)
+    }
+
+    /// A number that grows whenever a job comes.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    /// All jobs that end, and when, in simulated seconds.
+    pub(crate) fn ends(&self) -> Vec<(f64, Arc<SimJob>)> {
+        let jobs = self.jobs.read().unwrap_or_else(PoisonError::into_inner);
+        jobs.values().filter_map(|job| Some((job.plan.ends_at()?, Arc::clone(job)))).collect()
     }
 
     /// Ids of all jobs, sorted.

@@ -8,9 +8,11 @@ use crate::sim::fleet::SimJobSpec;
 use crate::sim::requests::Requests;
 use crate::sim::service::Shared;
 use crate::sim::throttle::RateLimit;
+use crate::sim::webhook::{WebhookRecord, WebhookTarget};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::sync::broadcast;
 
 /// Changes a running simulator; cheap to clone.
 #[derive(Clone)]
@@ -77,6 +79,17 @@ impl SimHandle {
     /// Takes other credentials from now on, and no longer those of before.
     pub fn set_credentials(&self, client_id: &str, client_secret: &Secret) {
         self.shared.credentials.store(Arc::new(Credentials::new(client_id, client_secret)));
+    }
+
+    /// Sends webhooks there from now on, at the end of each job that has not sent one.
+    pub fn set_webhook(&self, target: WebhookTarget) {
+        self.shared.webhook.store(Some(Arc::new(target)));
+    }
+
+    /// Every attempt to send a webhook from now on. The oldest are dropped if they are not read.
+    #[must_use]
+    pub fn webhook_records(&self) -> broadcast::Receiver<WebhookRecord> {
+        self.shared.webhook_records.subscribe()
     }
 
     /// Sets or lifts the limit of requests a second.

@@ -5,7 +5,7 @@
 //!
 //! A request goes `server` (socket) → `service` (route, credentials, limit) → `fleet` (which job) → `course`
 //! (its state at this moment) → `answer` (the JSON) → `spoil` (faults), and back through `wire`, which can break
-//! the connection. No state ticks: everything follows from the time, the seed and the scenario.
+//! the connection; `webhook` sends what Grid would send at a job's end. No state ticks: everything follows from the time, the seed and the scenario.
 
 mod answer;
 mod body;
@@ -16,6 +16,7 @@ mod problem;
 mod service;
 mod spoil;
 mod upload;
+mod webhook;
 mod wire;
 
 pub mod course;
@@ -43,3 +44,4 @@ pub use seed::{Series, job_id};
 pub use server::Simulator;
 pub use throttle::{RateLimit, RetryAfterForm};
 pub use upload::UploadPlan;
+pub use webhook::{SignatureForm, WebhookPlan, WebhookRecord, WebhookSigner, WebhookTarget};

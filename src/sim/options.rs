@@ -3,6 +3,7 @@
 use crate::clock::{SharedClock, SystemClock};
 use crate::secret::Secret;
 use crate::sim::scenario::Scenario;
+use crate::sim::webhook::WebhookTarget;
 use std::sync::Arc;
 
 /// The path under which the API answers, as at the real one.
@@ -30,6 +31,8 @@ pub struct SimOptions {
     pub demo: bool,
     /// Jobs with a course of their own, and the API's own behaviour.
     pub scenario: Scenario,
+    /// Where webhooks go; nothing: none are sent.
+    pub webhook: Option<WebhookTarget>,
     /// The wall clock, for `completedAt`.
     pub clock: SharedClock,
 }
@@ -46,6 +49,7 @@ impl Default for SimOptions {
             seed: 1,
             demo: false,
             scenario: Scenario::default(),
+            webhook: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -63,6 +67,9 @@ pub enum SimError {
     /// A client id that HTTP Basic can't carry.
     #[error("client id {0:?} can't be used; it needs a character at least and no `:`")]
     ClientId(String),
+    /// An address for webhooks that can't be.
+    #[error("webhooks can't go to {0}; write a URL such as http://127.0.0.1:10311/webhooks/grid")]
+    WebhookUrl(String),
     /// A base path of another form.
     #[error("base path {0:?} can't be used; write one such as {BASE_PATH}")]
     BasePath(String),
@@ -78,6 +85,11 @@ impl SimOptions {
         }
         if self.client_id.is_empty() || self.client_id.contains(':') {
             return Err(SimError::ClientId(self.client_id.clone()));
+        }
+        if let Some(webhook) = &self.webhook
+            && (webhook.url.scheme() != "http" || webhook.url.host_str().is_none())
+        {
+            return Err(SimError::WebhookUrl(webhook.url.to_string()));
         }
         let path = &self.base_path;
         if !path.is_empty() && (!path.starts_with('/') || path.ends_with('/')) {

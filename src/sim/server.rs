@@ -3,6 +3,7 @@
 use crate::sim::handle::SimHandle;
 use crate::sim::options::{SimError, SimOptions};
 use crate::sim::service::{Shared, answer};
+use crate::sim::webhook;
 use crate::sim::wire::{Breaker, Wire};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -49,6 +50,7 @@ impl Simulator {
     pub async fn serve(&self, listener: TcpListener, shutdown: CancellationToken) {
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut connections = JoinSet::new();
+        connections.spawn(webhook::send_all(Arc::clone(&self.shared), shutdown.clone()));
         loop {
             let accepting = async {
                 // Never closed, so the permit always comes.

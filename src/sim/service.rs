@@ -13,8 +13,9 @@ use crate::sim::requests::{RequestLog, RequestRecord};
 use crate::sim::spoil::{Asked, Outcome, spoil};
 use crate::sim::throttle::{Throttle, Verdict};
 use crate::sim::upload::{self, UploadPlan, accepted, read_csv};
+use crate::sim::webhook::{WebhookPlan, WebhookRecord, WebhookTarget};
 use crate::sim::wire::Breaker;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use http::header::{
     ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH,
     VARY, WWW_AUTHENTICATE,
@@ -23,6 +24,7 @@ use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 /// What all connections share.
@@ -34,6 +36,10 @@ pub(crate) struct Shared {
     /// Faults of every request.
     pub(crate) api_faults: ArcSwap<Vec<Fault>>,
     pub(crate) log: RequestLog,
+    /// Where webhooks go.
+    pub(crate) webhook: ArcSwapOption<WebhookTarget>,
+    pub(crate) webhooks: WebhookPlan,
+    pub(crate) webhook_records: broadcast::Sender<WebhookRecord>,
     requests: AtomicU64,
     uploads: UploadPlan,
     etag: bool,
@@ -53,6 +59,9 @@ impl Shared {
             credentials: ArcSwap::from_pointee(Credentials::new(&options.client_id, &options.client_secret)),
             api_faults: ArcSwap::from_pointee(scenario.api.faults),
             log: RequestLog::default(),
+            webhook: ArcSwapOption::from_pointee(options.webhook),
+            webhooks: scenario.webhooks,
+            webhook_records: broadcast::Sender::new(4096),
             requests: AtomicU64::new(0),
             uploads: scenario.uploads,
             etag: scenario.api.etag,
@@ -70,9 +79,14 @@ impl Shared {
         self.started.elapsed().as_secs_f64() * self.speed
     }
 
+    /// Simulated seconds a real second.
+    pub(crate) const fn speed(&self) -> f64 {
+        self.speed
+    }
+
     /// The wall-clock time of a simulated moment: what a watcher who compares `completedAt` with its own clock
     /// expects, also where the simulation runs faster.
-    fn wall_time(&self, simulated: f64) -> UnixTime {
+    pub(crate) fn wall_time(&self, simulated: f64) -> UnixTime {
         #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, which is meant")]
         let millis = (simulated / self.speed * 1000.0) as i64;
         UnixTime::from_millis(self.started_at.as_millis().saturating_add(millis))

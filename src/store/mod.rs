@@ -6,24 +6,35 @@
 //! half of one and half of another. The lock is held for a few moves of memory, never across an await.
 //!
 //! `snapshot` is one job's state and the rules by which an answer changes it, `rows` the counters over all jobs,
-//! `slots` where each job has its fixed place (its page in the exposition).
+//! `exemplars` the jobs that last moved them, `slots` where each job has its fixed place (its page in the exposition);
+//! `saving` is what is kept over restarts, `rate` and `history` are for the page.
 
+mod exemplars;
+mod history;
+mod rate;
 mod rows;
+mod saving;
 mod slots;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
 use crate::clock::UnixTime;
-use crate::job::{ErrorTally, JobId, JobReading, LabelName, Labels, PollFailure, Status};
+use crate::job::{ErrorTally, JobId, JobMap, JobReading, LabelName, Labels, PollFailure, Status};
+use history::Histories;
 use rows::RowCounters;
+use saving::Saving;
 use slots::Slots;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-pub use rows::RowTotals;
+pub use exemplars::{RowExemplar, RowExemplars};
+pub use history::{History, Point};
+pub use rate::Rate;
+pub use rows::{Departed, Mark, RowTotals, Seen, Start};
+pub use saving::{Kept, KeptJob, KeptState, Unsaved};
 pub use slots::PAGE_JOBS;
 pub use snapshot::{Applied, Failure, JobSnapshot, Observed};
 
@@ -72,7 +83,7 @@ pub struct Summary {
     pub by_status: [usize; 5],
     /// Jobs never read well.
     pub unpolled: usize,
-    /// Rows processed over all jobs.
+    /// Rows processed over all jobs; where anything is kept, as far as that is on disk.
     pub rows: RowTotals,
 }
 
@@ -95,6 +106,10 @@ pub struct Changes {
     pub label_names: Arc<[LabelName]>,
     /// The sums.
     pub summary: Summary,
+    /// Which jobs last moved the row counters.
+    pub exemplars: RowExemplars,
+    /// Since when the row counters count; nothing if they go on from an earlier process.
+    pub rows_since: Option<UnixTime>,
 }
 
 /// The handle; cheap to clone.
@@ -107,6 +122,8 @@ pub struct Store {
 struct Shared {
     state: Mutex<State>,
     changed: Notify,
+    /// Something is to be written, where anything is.
+    unsaved: Notify,
     /// When the process began: a job that ended before adds nothing to the row counters.
     began: UnixTime,
 }
@@ -114,35 +131,50 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     slots: Slots,
-    index: HashMap<JobId, usize>,
+    index: JobMap<usize>,
     /// How many jobs have each label name.
     label_uses: BTreeMap<LabelName, usize>,
     label_names: Arc<[LabelName]>,
     rows: RowCounters,
+    exemplars: RowExemplars,
     by_status: [usize; 5],
     unpolled: usize,
     /// Each set of sources that any job has or had, once: there are as many as the kinds of sources permit.
     sources: Vec<Arc<[&'static str]>>,
     /// Pages that the exposition has not taken yet.
     dirty: BTreeSet<usize>,
+    histories: Histories,
+    /// Another number after each change.
+    version: u64,
+    /// The sums changed, though perhaps no page.
+    summary_changed: bool,
+    /// What is kept over restarts; nothing if nothing is.
+    saving: Option<Box<Saving>>,
 }
 
 impl Store {
     /// An empty store of a process that began at `began`.
     #[must_use]
     pub fn new(began: UnixTime) -> Self {
-        Self { shared: Arc::new(Shared { state: Mutex::default(), changed: Notify::new(), began }) }
+        let shared =
+            Shared { state: Mutex::default(), changed: Notify::new(), unsaved: Notify::new(), began };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// When the process began.
+    #[must_use]
+    pub fn began(&self) -> UnixTime {
+        self.shared.began
     }
 
     /// Adds jobs; those that are there already keep their state and take labels and sources anew.
     pub fn join(&self, jobs: Vec<NewJob>, count_from: CountFrom) {
         let mut state = self.lock();
         for job in jobs {
-            state.join(job, count_from);
+            state.join(job, count_from, self.shared.began);
         }
         state.refresh_label_names();
-        drop(state);
-        self.shared.changed.notify_one();
+        self.tell(state);
     }
 
     /// Removes jobs with all their series; ids that are not there are left alone.
@@ -152,15 +184,15 @@ impl Store {
             state.leave(id);
         }
         state.refresh_label_names();
-        drop(state);
-        self.shared.changed.notify_one();
+        self.tell(state);
     }
 
     /// Takes in what came of a poll that ended at `now`. Nothing if the job has left meanwhile.
     #[expect(clippy::must_use_candidate, reason = "what changed is for the log; the state is kept anyway")]
     pub fn apply(&self, id: &JobId, outcome: Outcome, now: UnixTime) -> Option<Applied> {
-        let applied = self.lock().apply(id, outcome, now, self.shared.began);
-        self.shared.changed.notify_one();
+        let mut state = self.lock();
+        let applied = state.apply(id, outcome, now);
+        self.tell(state);
         applied
     }
 
@@ -197,6 +229,22 @@ impl Store {
         (state.slots.iter().cloned().collect(), state.summary())
     }
 
+    /// A number that is another after each change: what was made of the store is still right while it is the same.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.lock().version
+    }
+
+    /// A look at what a job showed since the start; empty if its course was not noted. For the page: being looked at
+    /// secures a running job's place among those whose course is noted.
+    #[must_use]
+    pub fn history(&self, id: &JobId) -> History {
+        let mut state = self.lock();
+        let Some(slot) = state.index.get(id).copied() else { return History::default() };
+        let ended = state.slots.get(slot).and_then(|job| job.status()).is_some_and(Status::is_ended);
+        state.histories.look(slot, ended)
+    }
+
     /// The sums alone.
     #[must_use]
     pub fn summary(&self) -> Summary {
@@ -208,20 +256,42 @@ impl Store {
     pub fn take_changes(&self) -> Option<Changes> {
         let mut state = self.lock();
         let dirty = std::mem::take(&mut state.dirty);
-        if dirty.is_empty() {
-            return None;
-        }
-        Some(Changes {
-            pages: dirty.into_iter().map(|page| (page, state.slots.page(page).cloned().collect())).collect(),
+        let summary_changed = std::mem::take(&mut state.summary_changed);
+        (summary_changed || !dirty.is_empty()).then(|| self.changes(&state, dirty))
+    }
+
+    /// All pages as if each had changed, for the exposition too: what changed before counts as taken.
+    #[must_use]
+    pub fn take_all_pages(&self) -> Changes {
+        let mut state = self.lock();
+        state.dirty.clear();
+        self.changes(&state, 0..state.slots.page_count())
+    }
+
+    fn changes(&self, state: &State, pages: impl IntoIterator<Item = usize>) -> Changes {
+        Changes {
+            pages: pages.into_iter().map(|page| (page, state.slots.page(page).cloned().collect())).collect(),
             page_count: state.slots.page_count(),
             label_names: Arc::clone(&state.label_names),
             summary: state.summary(),
-        })
+            exemplars: state.exemplars.clone(),
+            rows_since: state.saving.is_none().then_some(self.shared.began),
+        }
     }
 
     /// Waits until something changed since the last wait.
     pub async fn changed(&self) {
         self.shared.changed.notified().await;
+    }
+
+    /// Unlocks, and tells those who wait that something changed.
+    fn tell(&self, state: MutexGuard<'_, State>) {
+        let is_kept = state.saving.is_some();
+        drop(state);
+        self.shared.changed.notify_one();
+        if is_kept {
+            self.shared.unsaved.notify_one();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -231,7 +301,7 @@ impl Store {
 }
 
 impl State {
-    fn join(&mut self, job: NewJob, count_from: CountFrom) {
+    fn join(&mut self, job: NewJob, count_from: CountFrom, began: UnixTime) {
         let slot = self.index.get(&job.id).copied();
         if let Some(present) = slot.and_then(|slot| self.slots.get(slot)) {
             if present.labels != job.labels || *present.sources != *job.sources {
@@ -245,13 +315,24 @@ impl State {
             return;
         }
         self.count_labels(&job.labels, true);
-        self.unpolled += 1;
         let id = job.id.clone();
         let sources = self.shared_sources(&job.sources);
-        let slot = self.slots.insert(Arc::new(JobSnapshot::unpolled(job.id, job.labels, sources)));
-        self.rows.join(slot, &id, count_from);
+        let kept = self.saving.as_mut().and_then(|saving| saving.take_unnamed(&id));
+        let snapshot = match &kept {
+            Some(kept) => JobSnapshot { labels: job.labels, sources, ..JobSnapshot::clone(&kept.job) },
+            None => JobSnapshot::unpolled(job.id, job.labels, sources),
+        };
+        *self.status_count(snapshot.status()) += 1;
+        let slot = self.slots.insert(Arc::new(snapshot));
+        match &kept {
+            Some(kept) => self.rows.place(slot, kept.mark),
+            None => self.rows.join(slot, &id, count_from, began),
+        }
+        if let Some(saving) = &mut self.saving {
+            saving.join(slot, kept.as_ref());
+        }
         self.index.insert(id, slot);
-        self.dirty.insert(slot / PAGE_JOBS);
+        self.touch(slot);
     }
 
     fn shared_sources(&mut self, sources: &[&'static str]) -> Arc<[&'static str]> {
@@ -266,29 +347,46 @@ impl State {
     fn leave(&mut self, id: &JobId) {
         let Some(slot) = self.index.remove(id) else { return };
         self.rows.leave(slot, id);
-        self.dirty.insert(slot / PAGE_JOBS);
+        self.histories.forget(slot);
+        if let Some(saving) = &mut self.saving {
+            saving.leave(slot);
+        }
+        self.touch(slot);
         if let Some(job) = self.slots.remove(slot) {
             self.count_labels(&job.labels, false);
             *self.status_count(job.status()) -= 1;
         }
     }
 
-    fn apply(&mut self, id: &JobId, outcome: Outcome, now: UnixTime, began: UnixTime) -> Option<Applied> {
+    fn apply(&mut self, id: &JobId, outcome: Outcome, now: UnixTime) -> Option<Applied> {
         let slot = *self.index.get(id)?;
         let before = Arc::clone(self.slots.get(slot)?);
         let (after, mut applied) = before.after(outcome, now);
         if let Some(observed) = &after.observed {
-            applied.rows_added = self.rows.count(slot, observed, began);
+            applied.rows_added = self.rows.count(slot, observed);
+            self.exemplars.note(id, applied.rows_added, now);
+            if let (None, Some(progress)) = (&after.failure, &observed.progress) {
+                self.histories.note(slot, progress, applied.ended, now);
+            }
         }
         *self.status_count(before.status()) -= 1;
         *self.status_count(after.status()) += 1;
         self.replace(slot, after);
+        if let Some(saving) = &mut self.saving {
+            saving.changed(slot);
+        }
         Some(applied)
     }
 
     fn replace(&mut self, slot: usize, job: JobSnapshot) {
         self.slots.replace(slot, Arc::new(job));
+        self.touch(slot);
+    }
+
+    /// Something of the job in this slot changed.
+    fn touch(&mut self, slot: usize) {
         self.dirty.insert(slot / PAGE_JOBS);
+        self.version += 1;
     }
 
     /// The number of jobs in a status, or of those never read.
@@ -326,6 +424,8 @@ impl State {
     }
 
     fn summary(&self) -> Summary {
-        Summary { by_status: self.by_status, unpolled: self.unpolled, rows: self.rows.totals() }
+        // A count that is not on disk yet could come back lower after a crash.
+        let rows = self.saving.as_ref().map_or_else(|| self.rows.totals(), |saving| saving.saved());
+        Summary { by_status: self.by_status, unpolled: self.unpolled, rows }
     }
 }

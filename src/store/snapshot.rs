@@ -7,8 +7,9 @@ use crate::job::{
     CompletedAt, ErrorTally, Inconsistency, JobId, JobReading, Labels, PollFailure, Progress, ReportedStatus,
     Status,
 };
-use crate::store::{Outcome, RowTotals};
+use crate::store::{Outcome, Rate, RowTotals};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A completion so far in the future is a contradiction, not a clock that is a little off.
 const CLOCK_TOLERANCE_MILLIS: i64 = 5 * 60 * 1000;
@@ -33,8 +34,10 @@ pub struct JobSnapshot {
     /// Since when nothing more is to come of it: the exporter saw that it had ended, or the API began to answer that
     /// it is not there.
     pub over_since: Option<UnixTime>,
+    /// How fast its rows are processed, for the page.
+    pub rate: Rate,
     /// Contradictions that were logged already, a bit each.
-    logged: u8,
+    pub(super) logged: u8,
 }
 
 /// What the API said of a job.
@@ -90,6 +93,18 @@ pub struct Applied {
     pub rows_added: RowTotals,
 }
 
+impl Applied {
+    /// True if there is anything that the log may want to tell.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        self.status_before.is_some()
+            || self.first_reading
+            || self.began_failing
+            || self.recovered_from.is_some()
+            || !self.inconsistencies.is_empty()
+    }
+}
+
 impl JobSnapshot {
     /// A job that was not polled yet.
     pub(super) fn unpolled(id: JobId, labels: Labels, sources: Arc<[&'static str]>) -> Self {
@@ -102,8 +117,21 @@ impl JobSnapshot {
             last_poll_success: None,
             failure: None,
             over_since: None,
+            rate: Rate::UNKNOWN,
             logged: 0,
         }
+    }
+
+    /// A job that is not in the set, and not polled yet: no labels, named by nobody.
+    #[must_use]
+    pub fn stranger(id: JobId) -> Self {
+        Self::unpolled(id, Labels::default(), Arc::new([]))
+    }
+
+    /// The state after a poll that ended at `now`, outside the store: nothing is counted.
+    #[must_use]
+    pub fn following(&self, outcome: Outcome, now: UnixTime) -> Self {
+        self.after(outcome, now).0
     }
 
     /// Its status; nothing before the first good poll.
@@ -137,9 +165,21 @@ impl JobSnapshot {
                 next.take_reading(reading, now, &mut applied);
             }
         }
+        next.rate = self.rate_towards(&next);
         applied.ended = next.status().is_some_and(Status::is_ended);
         next.over_since = next.is_over(self.over_since.is_some()).then(|| self.over_since.unwrap_or(now));
         (next, applied)
+    }
+
+    /// The rate once this job's next state is known; as it was if that is not of a good poll.
+    fn rate_towards(&self, next: &Self) -> Rate {
+        let count = |job: &Self| job.observed.as_ref().and_then(|observed| observed.progress);
+        let (Some(before), Some(after)) = (count(self), count(next)) else { return self.rate };
+        let (Some(from), Some(to)) = (self.last_poll_success, next.last_poll_success) else {
+            return self.rate;
+        };
+        let millis = u64::try_from(to.as_millis().saturating_sub(from.as_millis())).unwrap_or(0);
+        self.rate.after(after.processed - before.processed, Duration::from_millis(millis))
     }
 
     /// Whether nothing more is to come: it ended, or is not there. Failures of another kind leave that as it was.

@@ -148,7 +148,7 @@ pub const UP: Family = gauge(
 pub const ROWS: Family = counter(
     "grid_bulk_rows_total",
     &["result"],
-    "Rows processed over all jobs since the exporter watches them, as of each one's last good poll.",
+    "Rows processed over all jobs since the exporter watches them, as of each one's last good poll; with --storage.path up to a second behind, as only what is on disk is shown.",
 );
 /// Polls.
 pub const POLLS: Family = counter("grid_bulk_polls_total", &[], "Polls of jobs that ended, well or not.");
@@ -240,7 +240,7 @@ pub const CONFIG_RELOAD_TIMESTAMP: Family = gauge(
 pub const JOBS_REJECTED: Family = counter(
     "grid_bulk_exporter_jobs_rejected_total",
     &["source"],
-    "Jobs not watched because limits.jobs was reached, by the source that named them (file, http, admin).",
+    "Jobs not watched because limits.jobs was reached, by the source that named them (file, http, admin, webhook).",
 );
 /// Lists that can't be read.
 pub const SD_REFRESH_FAILURES: Family = counter(
@@ -254,9 +254,24 @@ pub const SD_LAST_SUCCESS: Family = gauge(
     &["source"],
     "When all lists of jobs of the source (file, http) were last read well, or when it was configured if never; only of sources that are configured.",
 );
+/// Webhooks.
+pub const WEBHOOKS: Family = counter(
+    "grid_bulk_exporter_webhooks_total",
+    &["outcome"],
+    "Webhooks that were answered, by what became of them: accepted, ignored (another type), duplicate, other_shard, bad_signature, bad_body (too large, cut off, or not like a webhook); only if they are configured.",
+);
 /// Open connections.
-pub const WEB_CONNECTIONS: Family =
-    gauge("grid_bulk_exporter_web_connections", &[], "Connections open to the exporter's own web server.");
+pub const WEB_CONNECTIONS: Family = gauge(
+    "grid_bulk_exporter_web_connections",
+    &[],
+    "Connections open to the exporter's own web server, and to where webhooks are taken in.",
+);
+/// The storage.
+pub const STORAGE_UP: Family = gauge(
+    "grid_bulk_exporter_storage_up",
+    &[],
+    "1 if what is learnt is written to --storage.path, 0 if it is kept in memory alone because that fails; only with --storage.path.",
+);
 /// The build.
 pub const BUILD_INFO: Family = gauge(
     "grid_bulk_exporter_build_info",
@@ -310,7 +325,7 @@ pub const JOB_FAMILIES: [Family; 14] = [
 pub const SUMMARY_FAMILIES: [Family; 2] = [JOBS, ROWS];
 
 /// The exporter's own families, made anew for each scrape.
-pub const OWN_FAMILIES: [Family; 30] = [
+pub const OWN_FAMILIES: [Family; 32] = [
     UP,
     POLLS,
     POLL_FAILURES,
@@ -331,7 +346,9 @@ pub const OWN_FAMILIES: [Family; 30] = [
     JOBS_REJECTED,
     SD_REFRESH_FAILURES,
     SD_LAST_SUCCESS,
+    WEBHOOKS,
     WEB_CONNECTIONS,
+    STORAGE_UP,
     BUILD_INFO,
     PROCESS_CPU,
     PROCESS_OPEN_FDS,
@@ -359,7 +376,8 @@ mod tests {
         for family in all() {
             assert!(names.insert(family.name), "{} stands in the table twice", family.name);
             assert_eq!(family.kind == Kind::Counter, family.name.ends_with("_total"), "{}", family.name);
-            assert!(!family.help.is_empty() && !family.help.contains(['\n', '\\']), "{}", family.name);
+            // Without a quote, for which the text formats have different rules.
+            assert!(!family.help.is_empty() && !family.help.contains(['\n', '\\', '"']), "{}", family.name);
         }
     }
 }

@@ -3,7 +3,11 @@
 //! Used by every module that measures or publishes something.
 
 pub mod families;
+pub mod latency;
 pub mod log;
 mod logfmt;
+pub mod native;
 pub mod own;
 pub mod process;
+pub mod registry;
+pub mod webhooks;

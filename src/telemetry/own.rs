@@ -1,4 +1,4 @@
-//! The exporter's own counters, gauges and histograms, kept in the prometheus crate.
+//! The exporter's own counters and gauges, kept in the prometheus crate, and its histograms, kept beside it.
 //!
 //! One struct for each part that measures (API, polls, reloads, web), built here from the table in
 //! [`families`] and handed to that part. Series of jobs are not here: they come from the store.
@@ -6,13 +6,14 @@
 use crate::clock::{SharedClock, UnixTime};
 use crate::job::{Inconsistency, PollFailure};
 use crate::telemetry::families::{self, Family};
+use crate::telemetry::latency::LatencyHistogram;
 use crate::telemetry::process::ProcessCollector;
+use crate::telemetry::registry::OwnRegistry;
+use crate::telemetry::webhooks::WebhookMetrics;
 use prometheus::core::Collector;
-use prometheus::{
-    Counter, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-};
+use prometheus::{Counter, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Bounds of the latency buckets, in seconds: from a fast answer to the longest default time limit and beyond.
 const REQUEST_BUCKETS: [f64; 14] =
@@ -25,8 +26,10 @@ const CYCLE_BUCKETS: [f64; 11] = [0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.
 #[derive(Clone, Debug)]
 pub struct ApiMetrics {
     requests: IntCounterVec,
+    /// That of the code 200, once there was one: nearly all answers have it.
+    good_requests: Arc<OnceLock<IntCounter>>,
     /// Seconds from a request to the end of its answer.
-    pub request_duration: Histogram,
+    pub request_duration: LatencyHistogram,
     /// Bytes read, unpacked.
     pub response_bytes: IntCounter,
     /// Seconds in which due jobs had to wait.
@@ -40,6 +43,9 @@ impl ApiMetrics {
     /// Counts a request by the status code of its answer; nothing if none came.
     pub fn count_request(&self, code: Option<u16>) {
         match code {
+            Some(200) => {
+                self.good_requests.get_or_init(|| self.requests.with_label_values(&["200"])).inc();
+            }
             Some(code) => self.requests.with_label_values(&[code.to_string()]).inc(),
             None => self.requests.with_label_values(&["none"]).inc(),
         }
@@ -70,7 +76,7 @@ pub struct PollMetrics {
     /// 1 if the API works.
     pub up: IntGauge,
     /// Seconds from a cycle's start until its jobs were answered.
-    pub cycle_duration: Histogram,
+    pub cycle_duration: LatencyHistogram,
     /// Cycles that ended.
     pub cycles: IntCounter,
     /// Cycles that did not fit.
@@ -171,11 +177,25 @@ impl DiscoveryMetrics {
     }
 }
 
+/// What the storage measures.
+#[derive(Clone, Debug)]
+pub struct StorageMetrics {
+    up: GaugeVec,
+}
+
+impl StorageMetrics {
+    /// Shows whether what is learnt is written; until this is called there is no storage.
+    pub fn show(&self, is_up: bool) {
+        let none: [&str; 0] = [];
+        self.up.with_label_values(&none).set(if is_up { 1.0 } else { 0.0 });
+    }
+}
+
 /// All metrics of the exporter itself, and the registry that gathers them.
 #[derive(Clone, Debug)]
 pub struct OwnMetrics {
     /// Gathers them all; the encoders write what it returns.
-    pub registry: Registry,
+    pub registry: OwnRegistry,
     /// Of the Grid client and the pacing.
     pub api: ApiMetrics,
     /// Of the poller.
@@ -184,8 +204,12 @@ pub struct OwnMetrics {
     pub reload: ReloadMetrics,
     /// Of the sources of jobs.
     pub discovery: DiscoveryMetrics,
+    /// Of webhooks.
+    pub webhooks: WebhookMetrics,
     /// Connections open to our web server.
     pub web_connections: IntGauge,
+    /// Of the storage.
+    pub storage: StorageMetrics,
 }
 
 /// Version, revision and compiler of this build.
@@ -204,32 +228,30 @@ impl OwnMetrics {
     /// # Errors
     /// Only if the table of families breaks the prometheus crate's rules, which a test excludes.
     pub fn new(clock: &SharedClock) -> Result<Self, prometheus::Error> {
-        let registry = Registry::new();
+        let mut registry = Registering::default();
         let api = ApiMetrics {
-            requests: register(&registry, int_counter_vec(families::API_REQUESTS)?)?,
-            request_duration: register(
-                &registry,
-                histogram(families::API_REQUEST_DURATION, &REQUEST_BUCKETS)?,
-            )?,
-            response_bytes: register(&registry, IntCounter::with_opts(opts(families::API_RESPONSE_BYTES))?)?,
-            throttled_seconds: register(&registry, Counter::with_opts(opts(families::API_THROTTLED))?)?,
-            quota_limit: register(&registry, GaugeVec::new(opts(families::API_QUOTA_LIMIT), &[])?)?,
-            quota_remaining: register(&registry, GaugeVec::new(opts(families::API_QUOTA_REMAINING), &[])?)?,
-            quota_reset: register(&registry, GaugeVec::new(opts(families::API_QUOTA_RESET), &[])?)?,
+            requests: registry.register(int_counter_vec(families::API_REQUESTS)?)?,
+            good_requests: Arc::default(),
+            request_duration: LatencyHistogram::new(families::API_REQUEST_DURATION, &REQUEST_BUCKETS),
+            response_bytes: registry.register(IntCounter::with_opts(opts(families::API_RESPONSE_BYTES))?)?,
+            throttled_seconds: registry.register(Counter::with_opts(opts(families::API_THROTTLED))?)?,
+            quota_limit: registry.register(GaugeVec::new(opts(families::API_QUOTA_LIMIT), &[])?)?,
+            quota_remaining: registry.register(GaugeVec::new(opts(families::API_QUOTA_REMAINING), &[])?)?,
+            quota_reset: registry.register(GaugeVec::new(opts(families::API_QUOTA_RESET), &[])?)?,
         };
         // A code is there from the start where an alert divides by it or looks for its first event.
         for code in ["200", "401", "403", "404", "429", "500", "none"] {
             api.requests.with_label_values(&[code]);
         }
         let poll = PollMetrics {
-            polls: register(&registry, IntCounter::with_opts(opts(families::POLLS))?)?,
-            failures: register(&registry, int_counter_vec(families::POLL_FAILURES)?)?,
-            inconsistent: register(&registry, int_counter_vec(families::API_INCONSISTENT)?)?,
-            up: register(&registry, IntGauge::with_opts(opts(families::UP))?)?,
-            cycle_duration: register(&registry, histogram(families::POLL_CYCLE_DURATION, &CYCLE_BUCKETS)?)?,
-            cycles: register(&registry, IntCounter::with_opts(opts(families::POLL_CYCLES))?)?,
-            overruns: register(&registry, IntCounter::with_opts(opts(families::POLL_OVERRUNS))?)?,
-            last_cycle: register(&registry, Gauge::with_opts(opts(families::LAST_POLL_CYCLE))?)?,
+            polls: registry.register(IntCounter::with_opts(opts(families::POLLS))?)?,
+            failures: registry.register(int_counter_vec(families::POLL_FAILURES)?)?,
+            inconsistent: registry.register(int_counter_vec(families::API_INCONSISTENT)?)?,
+            up: registry.register(IntGauge::with_opts(opts(families::UP))?)?,
+            cycle_duration: LatencyHistogram::new(families::POLL_CYCLE_DURATION, &CYCLE_BUCKETS),
+            cycles: registry.register(IntCounter::with_opts(opts(families::POLL_CYCLES))?)?,
+            overruns: registry.register(IntCounter::with_opts(opts(families::POLL_OVERRUNS))?)?,
+            last_cycle: registry.register(Gauge::with_opts(opts(families::LAST_POLL_CYCLE))?)?,
         };
         for reason in PollFailure::ALL {
             poll.failures.with_label_values(&[reason.as_str()]);
@@ -240,37 +262,54 @@ impl OwnMetrics {
         // The loop's age is counted from the start: a poller that never ends its first cycle must not hide.
         poll.last_cycle.set(clock.now().as_seconds());
         let reload = ReloadMetrics {
-            successful: register(&registry, IntGauge::with_opts(opts(families::CONFIG_RELOAD_SUCCESSFUL))?)?,
-            success_timestamp: register(
-                &registry,
-                Gauge::with_opts(opts(families::CONFIG_RELOAD_TIMESTAMP))?,
-            )?,
+            successful: registry.register(IntGauge::with_opts(opts(families::CONFIG_RELOAD_SUCCESSFUL))?)?,
+            success_timestamp: registry
+                .register(Gauge::with_opts(opts(families::CONFIG_RELOAD_TIMESTAMP))?)?,
         };
         let discovery = DiscoveryMetrics {
-            rejected: register(&registry, int_counter_vec(families::JOBS_REJECTED)?)?,
-            failures: register(&registry, int_counter_vec(families::SD_REFRESH_FAILURES)?)?,
-            last_success: register(
-                &registry,
-                GaugeVec::new(opts(families::SD_LAST_SUCCESS), families::SD_LAST_SUCCESS.labels)?,
-            )?,
+            rejected: registry.register(int_counter_vec(families::JOBS_REJECTED)?)?,
+            failures: registry.register(int_counter_vec(families::SD_REFRESH_FAILURES)?)?,
+            last_success: registry.register(GaugeVec::new(
+                opts(families::SD_LAST_SUCCESS),
+                families::SD_LAST_SUCCESS.labels,
+            )?)?,
             servers: Arc::default(),
         };
-        for source in ["file", "http", "admin"] {
+        for source in ["file", "http", "admin", "webhook"] {
             discovery.rejected.with_label_values(&[source]);
         }
-        let web_connections = register(&registry, IntGauge::with_opts(opts(families::WEB_CONNECTIONS))?)?;
+        let webhooks = WebhookMetrics::register(&mut registry)?;
+        let web_connections = registry.register(IntGauge::with_opts(opts(families::WEB_CONNECTIONS))?)?;
+        let storage =
+            StorageMetrics { up: registry.register(GaugeVec::new(opts(families::STORAGE_UP), &[])?)? };
         let build_info =
-            register(&registry, GaugeVec::new(opts(families::BUILD_INFO), families::BUILD_INFO.labels)?)?;
+            registry.register(GaugeVec::new(opts(families::BUILD_INFO), families::BUILD_INFO.labels)?)?;
         build_info.with_label_values(&[build::VERSION, build::REVISION, build::RUST_VERSION]).set(1.0);
-        registry.register(Box::new(ProcessCollector::new()?))?;
-        Ok(Self { registry, api, poll, reload, discovery, web_connections })
+        registry.register(ProcessCollector::new()?)?;
+        let latencies = vec![api.request_duration.clone(), poll.cycle_duration.clone()];
+        let registry = OwnRegistry::new(registry.collectors, latencies, clock.now());
+        Ok(Self { registry, api, poll, reload, discovery, webhooks, web_connections, storage })
     }
 }
 
-/// Registers a metric and hands it back.
-fn register<M: Collector + Clone + 'static>(registry: &Registry, metric: M) -> Result<M, prometheus::Error> {
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
+/// Metrics as they are built.
+#[derive(Default)]
+pub(super) struct Registering {
+    /// Checks names, labels and that no metric is there twice.
+    checks: Registry,
+    collectors: Vec<Box<dyn Collector>>,
+}
+
+impl Registering {
+    /// Takes a metric in and hands it back.
+    pub(super) fn register<M: Collector + Clone + 'static>(
+        &mut self,
+        metric: M,
+    ) -> Result<M, prometheus::Error> {
+        self.checks.register(Box::new(metric.clone()))?;
+        self.collectors.push(Box::new(metric.clone()));
+        Ok(metric)
+    }
 }
 
 /// Name and help of a family in the prometheus crate's form.
@@ -280,10 +319,6 @@ pub(super) fn opts(family: Family) -> Opts {
 
 fn int_counter_vec(family: Family) -> Result<IntCounterVec, prometheus::Error> {
     IntCounterVec::new(opts(family), family.labels)
-}
-
-fn histogram(family: Family, buckets: &[f64]) -> Result<Histogram, prometheus::Error> {
-    Histogram::with_opts(HistogramOpts::new(family.name, family.help).buckets(buckets.to_vec()))
 }
 
 #[cfg(test)]
@@ -301,6 +336,8 @@ mod tests {
         let own = metrics();
         own.api.show_quota(Some(1.0), Some(1.0), Some(UnixTime::from_millis(0)));
         own.discovery.configured("file", UnixTime::from_millis(0));
+        own.storage.show(true);
+        own.webhooks.configured();
         let gathered: BTreeSet<_> =
             own.registry.gather().iter().map(|family| family.name().to_owned()).collect();
         let table: BTreeSet<_> = families::OWN_FAMILIES.iter().map(|family| family.name.to_owned()).collect();

@@ -1,4 +1,7 @@
-//! `process_*`: what every client library publishes about its process, read from `/proc/self` at each scrape.
+//! `process_*`: what every client library publishes about its process, read from `/proc/self` at a scrape.
+//!
+//! Scrapes within [`FRESH`] of each other share one reading: the kernel takes longer to write it than all else in the
+//! scrape of a thousand jobs takes, and counts CPU time no finer.
 //!
 //! The prometheus crate's own collector counts whole seconds of CPU, which makes `rate()` useless for a process as
 //! frugal as this one; so this one reads the ticks. Registered by [`OwnMetrics`](super::own::OwnMetrics).
@@ -11,12 +14,24 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Counter, Gauge};
 use rustix::process::{Resource, getrlimit};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
 
 const STAT: &str = "/proc/self/stat";
+
+/// The text of [`STAT`] has some 300 bytes.
+const STAT_BYTES: usize = 2048;
+
+/// A reading counts as fresh for so long: the kernel's own tick.
+const FRESH: Duration = Duration::from_millis(10);
+
 const FILES: &str = "/proc/self/fd";
 
-/// Collects `process_*`.
-#[derive(Debug)]
+/// Collects `process_*`; clones share what they read.
+#[derive(Clone, Debug)]
 pub struct ProcessCollector {
     cpu: Counter,
     open_fds: Gauge,
@@ -26,6 +41,9 @@ pub struct ProcessCollector {
     resident_memory: Gauge,
     threads: Gauge,
     start_time: Gauge,
+    /// Open for good: opening costs as much as reading. Nothing where there is no `/proc`.
+    stat: Option<Arc<File>>,
+    last_read: Arc<Mutex<Option<Instant>>>,
 }
 
 impl ProcessCollector {
@@ -44,6 +62,8 @@ impl ProcessCollector {
             resident_memory: gauge(families::PROCESS_RESIDENT_MEMORY)?,
             threads: gauge(families::PROCESS_THREADS)?,
             start_time: gauge(families::PROCESS_START_TIME)?,
+            stat: File::open(STAT).ok().map(Arc::new),
+            last_read: Arc::default(),
         };
         if let (Ok(stat), Ok(kernel)) = (Stat::from_file(STAT), KernelStats::current()) {
             let since_boot = stat.starttime as f64 / procfs::ticks_per_second() as f64;
@@ -52,9 +72,21 @@ impl ProcessCollector {
         Ok(collector)
     }
 
-    /// Reads `/proc/self`; what can't be read keeps its last value.
+    /// Reads `/proc/self`, unless that was done just now.
+    fn refresh(&self) {
+        let mut last = self.last_read.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|at| at.elapsed() >= FRESH) {
+            self.read();
+            *last = Some(Instant::now());
+        }
+    }
+
+    /// What can't be read keeps its last value.
     fn read(&self) {
-        if let Ok(stat) = Stat::from_file(STAT) {
+        let mut text = [0; STAT_BYTES];
+        let length = self.stat.as_ref().and_then(|file| file.read_at(&mut text, 0).ok());
+        let text = length.and_then(|length| text.get(..length)).unwrap_or_default();
+        if let Ok(stat) = Stat::from_read(text) {
             let spent = (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64;
             self.cpu.inc_by((spent - self.cpu.get()).max(0.0));
             self.virtual_memory.set(stat.vsize as f64);
@@ -103,7 +135,7 @@ impl Collector for ProcessCollector {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        self.read();
+        self.refresh();
         self.metrics().into_iter().flat_map(Collector::collect).collect()
     }
 }
@@ -119,5 +151,38 @@ mod tests {
         assert!(collector.resident_memory.get() > 100_000.0);
         assert!(collector.open_fds.get() >= 3.0);
         assert!(collector.start_time.get() > 1_700_000_000.0);
+    }
+
+    #[test]
+    fn scrapes_at_once_share_a_reading_and_later_ones_read_anew() {
+        let collector = ProcessCollector::new().unwrap();
+        collector.refresh();
+        let first = *collector.last_read.lock().unwrap();
+        collector.refresh();
+        assert!(first.is_some());
+        // Unless the machine slept for a tick between the two.
+        if first.unwrap().elapsed() < FRESH {
+            assert_eq!(*collector.last_read.lock().unwrap(), first);
+        }
+        let long_ago = Instant::now().checked_sub(FRESH).unwrap();
+        *collector.last_read.lock().unwrap() = Some(long_ago);
+        collector.refresh();
+        assert!(*collector.last_read.lock().unwrap() > Some(long_ago));
+    }
+
+    #[test]
+    fn a_second_reading_sees_what_was_spent_meanwhile() {
+        let collector = ProcessCollector::new().unwrap();
+        collector.read();
+        let before = collector.cpu.get();
+        let begun = Instant::now();
+        let mut number = 1_u64;
+        while collector.cpu.get() <= before && begun.elapsed() < Duration::from_secs(20) {
+            for _ in 0..1_000_000 {
+                number = std::hint::black_box(number.wrapping_mul(3));
+            }
+            collector.read();
+        }
+        assert!(collector.cpu.get() > before);
     }
 }

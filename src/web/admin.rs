@@ -35,15 +35,24 @@ pub enum AdminRequest {
         /// Its labels, all of them.
         labels: Labels,
         /// Takes the answer: whether the job is new.
-        done: oneshot::Sender<Result<bool, LimitReached>>,
+        done: oneshot::Sender<Result<bool, NotDone<LimitReached>>>,
     },
     /// Name a job no longer.
     Delete {
         /// The job.
         id: JobId,
         /// Takes the answer.
-        done: oneshot::Sender<Result<(), NotNamed>>,
+        done: oneshot::Sender<Result<(), NotDone<NotNamed>>>,
     },
+}
+
+/// Why what was asked is not done, or not for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotDone<E> {
+    /// It is refused.
+    Refused(E),
+    /// It holds until a restart: it could not be written to the storage, for this reason.
+    NotKept(String),
 }
 
 /// The body of a `PUT`.
@@ -91,7 +100,8 @@ async fn put(web: &Web, id: JobId, labels: Labels) -> Response {
             }
             response
         }
-        Ok(Err(LimitReached { limit })) => {
+        Ok(Err(NotDone::NotKept(why))) => not_kept(&format!("{id} is watched"), &why),
+        Ok(Err(NotDone::Refused(LimitReached { limit }))) => {
             let detail = format!(
                 "{id} is not watched: {limit} jobs are, which is limits.jobs. Delete jobs that are over, or raise it."
             );
@@ -108,10 +118,11 @@ async fn delete(web: &Web, id: JobId) -> Response {
     }
     match result.await {
         Ok(Ok(())) => respond::no_content(),
-        Ok(Err(NotNamed { sources })) if sources.is_empty() => {
+        Ok(Err(NotDone::NotKept(why))) => not_kept(&format!("The admin API no longer names {id}"), &why),
+        Ok(Err(NotDone::Refused(NotNamed { sources }))) if sources.is_empty() => {
             problem(StatusCode::NOT_FOUND, &format!("{id} is not watched."))
         }
-        Ok(Err(NotNamed { sources })) => {
+        Ok(Err(NotDone::Refused(NotNamed { sources }))) => {
             let named: Vec<_> = sources.iter().map(|source| source.as_str()).collect();
             let detail = format!(
                 "{id} was not added by the admin API, but is named by {}; remove it there.",
@@ -121,6 +132,14 @@ async fn delete(web: &Web, id: JobId) -> Response {
         }
         Err(_) => stopping(),
     }
+}
+
+/// It is done, but a restart would undo it: nobody may rely on it.
+fn not_kept(what: &str, why: &str) -> Response {
+    let detail = format!(
+        "{what}, but that is not on disk, so that a restart would forget it: {why}. Try again later."
+    );
+    problem(StatusCode::SERVICE_UNAVAILABLE, &detail)
 }
 
 /// The whole body, or what to answer instead.

@@ -1,4 +1,4 @@
-//! The query of `GET /api/v1/jobs`: which jobs are asked for, and which page of them.
+//! The query of `GET /api/v1/jobs`, and of the page: which jobs are asked for, and which page of them.
 //!
 //! A parameter that does not exist is refused: a filter with a slip in its name would otherwise show all jobs.
 
@@ -43,6 +43,16 @@ impl Filter {
             }
         }
         Ok(filter)
+    }
+
+    /// Labels that must have these values.
+    pub(super) fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Whether labels are asked for.
+    pub(super) fn has_labels(&self) -> bool {
+        !self.labels.is_empty()
     }
 
     /// Whether a job is asked for.

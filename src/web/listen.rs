@@ -30,6 +30,20 @@ pub enum ListenError {
     Systemd(String),
 }
 
+impl ListenError {
+    /// The same without the flag, for addresses that stand elsewhere.
+    #[must_use]
+    pub fn why(&self) -> String {
+        match self {
+            Self::Resolve { source, .. } => {
+                format!("the host can't be resolved ({source}); write an address of this machine")
+            }
+            Self::Bind { source, .. } => binding(source),
+            Self::Systemd(why) => why.clone(),
+        }
+    }
+}
+
 fn binding(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {

@@ -1,33 +1,61 @@
-//! `/metrics`: one moment of all jobs, and the exporter's own metrics.
+//! `/metrics`: one moment of all jobs, and the exporter's own metrics, in the format that the scraper takes.
 
-use crate::exposition::negotiate::Encoding;
-use crate::exposition::text;
+use crate::exposition::Wanted;
+use crate::exposition::negotiate::{Accepted, Encoding};
+use crate::exposition::selection::Families;
 use crate::web::Web;
 use crate::web::respond::{self, Permitted, Response};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::Either;
 use std::sync::Arc;
+use url::form_urlencoded;
+
+/// Of equal wishes the first is sent: every Prometheus takes gzip, so that it is there already.
+const COMPRESSIONS: [Encoding; 2] = [Encoding::Gzip, Encoding::Zstd];
 
 /// Answers a scrape; 503 if as many are under way as `--web.max-requests` permits.
-#[must_use]
-pub fn answer(web: &Web, request: &HeaderMap) -> Response {
+pub async fn answer(web: &Web, query: &str, request: &HeaderMap) -> Response {
     let permit = web.scrapes.as_ref().map(|scrapes| Arc::clone(scrapes).try_acquire_owned()).transpose();
     let Ok(permit) = permit else {
         let limit = web.options.max_requests;
         let line = format!("{limit} scrapes are under way; --web.max-requests permits no more.");
         return respond::words(StatusCode::SERVICE_UNAVAILABLE, &line);
     };
-    let encoding = respond::encoding(request);
-    let body = web.exposition.scrape(encoding);
+    let accepted = Accepted::negotiate(respond::list(request, &ACCEPT).as_deref());
+    let encoding = respond::encoding(request, &COMPRESSIONS);
+    let wanted = Wanted { format: accepted.format, encoding, families: named(query) };
+    let body = if web.exposition.is_prepared(&wanted) {
+        web.exposition.scrape(wanted)
+    } else {
+        // The first to ask for a format waits while it is made, and nobody else does.
+        let exposition = Arc::clone(&web.exposition);
+        match tokio::task::spawn_blocking(move || exposition.scrape(wanted)).await {
+            Ok(body) => body,
+            Err(_) => {
+                return respond::words(StatusCode::INTERNAL_SERVER_ERROR, "The metrics could not be made.");
+            }
+        }
+    };
     let length = body.length();
     let mut response = http::Response::new(Either::Left(Permitted { body, permit }));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(text::CONTENT_TYPE));
+    if let Ok(content_type) = HeaderValue::try_from(accepted.content_type()) {
+        headers.insert(CONTENT_TYPE, content_type);
+    }
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
-    if encoding == Encoding::Gzip {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    if let Some(coding) = encoding.as_str() {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
     }
     response
+}
+
+/// The families that `name[]=` names, each time it stands in the query.
+fn named(query: &str) -> Families {
+    let names: Vec<_> = form_urlencoded::parse(query.as_bytes())
+        .filter(|(key, _)| key == "name[]")
+        .map(|(_, name)| name)
+        .collect();
+    Families::named(names.iter().map(AsRef::as_ref))
 }

@@ -1,8 +1,9 @@
 //! The web server: metrics, status page, JSON API, health.
 //!
-//! Called by `app`. It sends nothing to the Grid API and changes nothing: it reads the exposition and the store, and
-//! asks the app for a reload, or for jobs to join and leave. `listen` binds addresses, `server` accepts connections and bounds them, `stall` breaks those that don't read, `routes` is
+//! Called by `app`. It sends nothing to the Grid API and changes nothing: it reads the exposition and the store, asks
+//! the app for a reload, or for jobs to join and leave, and the poller for a poll now. `listen` binds addresses, `server` accepts connections and bounds them, `stall` breaks those that don't read, `routes` is
 //! the table of endpoints, `respond` makes responses; each endpoint has a file of its own.
+//! `webhook` is what a second server answers, on a port of its own.
 
 pub mod admin;
 mod filter;
@@ -10,6 +11,8 @@ pub mod health;
 pub mod jobs;
 pub mod listen;
 pub mod metrics;
+pub mod page;
+pub mod probe;
 pub mod problem;
 pub mod reload;
 pub mod respond;
@@ -17,19 +20,20 @@ pub mod routes;
 pub mod sd;
 pub mod server;
 mod stall;
-pub mod status_page;
 #[cfg(test)]
 mod tests;
+pub mod webhook;
 
 use crate::clock::SharedClock;
 use crate::config::WebOptions;
 use crate::exposition::Exposition;
+use crate::poller::ProbeHandle;
 use crate::store::Store;
 use crate::web::admin::AdminRequest;
 use crate::web::reload::ReloadRequest;
 use prometheus::IntGauge;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 
 /// What the endpoints read and whom they ask.
 pub struct Web {
@@ -45,6 +49,10 @@ pub struct Web {
     pub reload: mpsc::Sender<ReloadRequest>,
     /// Asks for jobs to join and leave.
     pub admin: mpsc::Sender<AdminRequest>,
+    /// Asks the poller for a poll now.
+    pub probe: ProbeHandle,
+    /// Held by whoever makes a page: one at a time.
+    pub pages: Mutex<()>,
     /// Open connections.
     pub connections: IntGauge,
     /// For the ages on the page.

@@ -9,7 +9,7 @@ use http::header::{
     ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
     CONTENT_TYPE, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::{Either, Full};
 use std::io::{IoSlice, Write};
 use std::pin::Pin;
@@ -127,12 +127,13 @@ pub fn no_content() -> Response {
     response
 }
 
-/// A page that loads nothing but its own style sheet, and that no other page may frame.
+/// A page that loads nothing but its own style sheet and script, and that no other page may frame.
 #[must_use]
 pub fn page(html: String) -> Response {
     let mut response = whole(StatusCode::OK, "text/html; charset=utf-8", html);
     let headers = response.headers_mut();
-    let policy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
+                  base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -158,19 +159,24 @@ pub fn method_not_allowed(method: &Method, allowed: &str) -> Response {
     response
 }
 
-/// The encoding that the request prefers.
+/// The compression that the request prefers among these.
 #[must_use]
-pub fn encoding(headers: &HeaderMap) -> Encoding {
-    let values: Vec<_> =
-        headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
-    Encoding::negotiate((!values.is_empty()).then(|| values.join(",")).as_deref())
+pub fn encoding(headers: &HeaderMap, offered: &[Encoding]) -> Encoding {
+    Encoding::negotiate(list(headers, &ACCEPT_ENCODING).as_deref(), offered)
+}
+
+/// A header that is a list and may come in several lines; nothing if it is not there.
+#[must_use]
+pub fn list(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let values: Vec<_> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+    (!values.is_empty()).then(|| values.join(","))
 }
 
 /// Compresses a response of one piece, if the request asked for it and it pays.
 #[must_use]
 pub fn compress_for(request: &HeaderMap, mut response: Response, body: &[u8]) -> Response {
     response.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
-    if encoding(request) != Encoding::Gzip || body.len() < COMPRESS_FROM {
+    if encoding(request, &[Encoding::Gzip]) != Encoding::Gzip || body.len() < COMPRESS_FROM {
         return response;
     }
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());

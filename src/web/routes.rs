@@ -3,7 +3,7 @@
 use crate::job::JobId;
 use crate::web::problem::problem;
 use crate::web::respond::{self, Response};
-use crate::web::{Web, admin, health, jobs, metrics, reload, sd, status_page};
+use crate::web::{Web, admin, health, jobs, metrics, page, probe, reload, sd};
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -16,8 +16,12 @@ pub enum Endpoint {
     Metrics,
     /// The status page.
     StatusPage,
-    /// The page's style sheet.
+    /// The page of one job.
+    JobPage,
+    /// The pages' style sheet.
     Style,
+    /// The pages' script.
+    Script,
     /// Whether the process lives.
     Healthy,
     /// Whether the first polls were made.
@@ -28,6 +32,8 @@ pub enum Endpoint {
     Job,
     /// The ids as targets for Prometheus.
     Targets,
+    /// Poll one job now.
+    Probe,
     /// Load the configuration anew.
     Reload,
 }
@@ -45,14 +51,36 @@ pub struct Route {
     pub about: &'static str,
 }
 
+impl Route {
+    /// What stands in `path` where this route has its `{jobId}`, still encoded. Nothing if the route has none, the path
+    /// is another, or no id is there.
+    fn id_in<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let before = self.path.strip_suffix("{jobId}")?;
+        path.strip_prefix(before).filter(|id| !id.is_empty())
+    }
+}
+
 /// The table; `telemetry_path` is where the metrics are.
 #[must_use]
 pub fn table(telemetry_path: &str) -> Vec<Route> {
     let read = "GET, HEAD";
     [
-        (telemetry_path, read, Endpoint::Metrics, "the metrics; the path is that of `--web.telemetry-path`"),
-        ("/", read, Endpoint::StatusPage, "a page with all jobs, and links"),
-        ("/static/style.css", read, Endpoint::Style, "the page's style sheet"),
+        (
+            telemetry_path,
+            read,
+            Endpoint::Metrics,
+            "the metrics, in the format and compression that the scraper takes; `name[]=` chooses families; the path is \
+             that of `--web.telemetry-path`",
+        ),
+        (
+            "/",
+            read,
+            Endpoint::StatusPage,
+            "a page with all jobs, those that need attention first; `q=`, `status=`, `label=` filter, `sort=` sorts",
+        ),
+        (JOB_PAGE, read, Endpoint::JobPage, "a page with one job and its course since the start"),
+        ("/static/style.css", read, Endpoint::Style, "the pages' style sheet"),
+        ("/static/script.js", read, Endpoint::Script, "the pages' script; they work without it"),
         ("/-/healthy", read, Endpoint::Healthy, "200 as long as the process lives; never waits for the API"),
         (
             "/-/ready",
@@ -80,6 +108,13 @@ pub fn table(telemetry_path: &str) -> Vec<Route> {
             "the job ids as targets of Prometheus's `http_sd`, with `__meta_grid_bulk_*` labels",
         ),
         (
+            "/probe",
+            read,
+            Endpoint::Probe,
+            "polls the job that `target=` names now and answers with its series alone; `debug=true` tells the whole \
+             course; needs `--web.enable-probe`",
+        ),
+        (
             "/-/reload",
             "POST, PUT",
             Endpoint::Reload,
@@ -93,6 +128,9 @@ pub fn table(telemetry_path: &str) -> Vec<Route> {
 
 /// Where one job is.
 const JOB_PATH: &str = "/api/v1/jobs/{jobId}";
+
+/// Where one job's page is.
+const JOB_PAGE: &str = "/jobs/{jobId}";
 
 /// Answers one request.
 pub async fn answer(web: &Web, request: Request<Incoming>) -> Response {
@@ -115,38 +153,55 @@ async fn find_and_answer(web: &Web, request: Request<Incoming>) -> Response {
     }
     let table = table(&web.options.telemetry_path);
     // What stands in the table as it is comes first: `--web.telemetry-path` may be anything.
-    let named = below.strip_prefix("/api/v1/jobs/").filter(|id| !id.is_empty());
-    let is_job = |route: &&Route| route.endpoint == Endpoint::Job && named.is_some();
-    let found = table.iter().find(|route| route.path == below && route.endpoint != Endpoint::Job);
-    let Some(route) = found.or_else(|| table.iter().find(is_job)) else {
+    let found = table.iter().find(|route| route.path == below && !route.path.ends_with("{jobId}"));
+    let Some(route) = found.or_else(|| table.iter().find(|route| route.id_in(below).is_some())) else {
         return respond::not_found(path, &web.link("/"));
     };
     if !route.methods.split(", ").any(|method| method == request.method().as_str()) {
         return respond::method_not_allowed(request.method(), route.methods);
     }
     match route.endpoint {
-        Endpoint::Metrics => metrics::answer(web, request.headers()),
-        Endpoint::StatusPage => status_page::answer(web, request.headers()),
-        Endpoint::Style => status_page::style(request.headers()),
+        Endpoint::Metrics => {
+            metrics::answer(web, request.uri().query().unwrap_or_default(), request.headers()).await
+        }
+        Endpoint::StatusPage => {
+            let query = request.uri().query().unwrap_or_default().to_owned();
+            page::list::answer(web, &query, request.headers()).await
+        }
+        Endpoint::JobPage => match job_of(route, below) {
+            Ok(id) => page::job::answer(web, &id, request.headers()),
+            Err(fault) => respond::words(StatusCode::BAD_REQUEST, &fault),
+        },
+        Endpoint::Style => page::STYLE.answer(request.headers()),
+        Endpoint::Script => page::SCRIPT.answer(request.headers()),
         Endpoint::Healthy => health::healthy(),
         Endpoint::Ready => health::ready(web),
         Endpoint::Jobs => jobs::answer(web, request.uri().query().unwrap_or_default(), request.headers()),
-        Endpoint::Job => answer_job(web, named.unwrap_or_default().to_owned(), request).await,
+        Endpoint::Job => match job_of(route, below) {
+            Ok(id) => answer_job(web, id, request).await,
+            Err(fault) => problem(StatusCode::BAD_REQUEST, &fault),
+        },
         Endpoint::Targets => sd::answer(web, request.headers()),
+        Endpoint::Probe => {
+            let query = request.uri().query().unwrap_or_default().to_owned();
+            probe::answer(web, &query, request.headers()).await
+        }
         Endpoint::Reload => reload::answer(web).await,
     }
 }
 
-/// Answers a request about one job, whose id stands in the path.
-async fn answer_job(web: &Web, encoded: String, request: Request<Incoming>) -> Response {
-    let decoded = percent_decode_str(&encoded).decode_utf8();
-    let id = match decoded.map(|text| text.parse::<JobId>()) {
-        Ok(Ok(id)) => id,
-        Ok(Err(error)) => {
-            return problem(StatusCode::BAD_REQUEST, &format!("The path names no job: {error}."));
-        }
-        Err(_) => return problem(StatusCode::BAD_REQUEST, "The path names no job: it is not UTF-8."),
-    };
+/// The job whose id stands in the path, or why it is none.
+fn job_of(route: &Route, below: &str) -> Result<JobId, String> {
+    let encoded = route.id_in(below).unwrap_or_default();
+    match percent_decode_str(encoded).decode_utf8().map(|text| text.parse::<JobId>()) {
+        Ok(Ok(id)) => Ok(id),
+        Ok(Err(error)) => Err(format!("The path names no job: {error}.")),
+        Err(_) => Err("The path names no job: it is not UTF-8.".to_owned()),
+    }
+}
+
+/// Answers a request about one job.
+async fn answer_job(web: &Web, id: JobId, request: Request<Incoming>) -> Response {
     match *request.method() {
         Method::PUT | Method::DELETE => {
             let method = request.method().clone();

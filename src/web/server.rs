@@ -3,13 +3,17 @@
 //! HTTP/1.1 and HTTP/2 without TLS. Connections are bounded in number, requests must come and responses be taken in
 //! time, and a stop answers what is under way before it returns.
 
+use crate::web::respond::Response;
 use crate::web::stall::Stalling;
 use crate::web::{Web, routes};
+use http::Request;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use prometheus::IntGauge;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -40,18 +44,42 @@ pub const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 /// After `accept` failed (no file descriptors left, say), the next try waits so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What answers the requests of a server.
+pub trait Service: Send + Sync + 'static {
+    /// Answers one request of a client at `peer`.
+    fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> impl Future<Output = Response> + Send;
+
+    /// Counts the connections that are open.
+    fn connections(&self) -> &IntGauge;
+}
+
+impl Service for Web {
+    async fn answer(&self, request: Request<Incoming>, _peer: SocketAddr) -> Response {
+        routes::answer(self, request).await
+    }
+
+    fn connections(&self) -> &IntGauge {
+        &self.connections
+    }
+}
+
 /// Serves until `shutdown`, then answers what is under way, for [`STOP_TIMEOUT`] at most.
-pub async fn serve(web: Arc<Web>, listeners: Vec<TcpListener>, shutdown: CancellationToken) {
+pub async fn serve<S: Service>(service: Arc<S>, listeners: Vec<TcpListener>, shutdown: CancellationToken) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        accepting.spawn(accept(Arc::clone(&web), listener, Arc::clone(&places), shutdown.clone()));
+        accepting.spawn(accept(Arc::clone(&service), listener, Arc::clone(&places), shutdown.clone()));
     }
     while accepting.join_next().await.is_some() {}
 }
 
 /// Accepts until `shutdown`, each connection in a task of its own; then waits for those to end.
-async fn accept(web: Arc<Web>, listener: TcpListener, places: Arc<Semaphore>, shutdown: CancellationToken) {
+async fn accept<S: Service>(
+    service: Arc<S>,
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+    shutdown: CancellationToken,
+) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = async {
@@ -62,8 +90,9 @@ async fn accept(web: Arc<Web>, listener: TcpListener, places: Arc<Semaphore>, sh
             () = shutdown.cancelled() => break,
             Some(_ended) = connections.join_next() => {}
             (accepted, place) = accepted => match accepted {
-                Ok((stream, _peer)) => {
-                    connections.spawn(serve_connection(Arc::clone(&web), stream, place, shutdown.clone()));
+                Ok((stream, peer)) => {
+                    let service = Arc::clone(&service);
+                    connections.spawn(serve_connection(service, stream, peer, place, shutdown.clone()));
                 }
                 Err(error) => {
                     warn!(%error, "a connection could not be accepted");
@@ -77,21 +106,22 @@ async fn accept(web: Arc<Web>, listener: TcpListener, places: Arc<Semaphore>, sh
 }
 
 /// Serves one connection to its end. A fault of a client is that client's trouble alone.
-async fn serve_connection(
-    web: Arc<Web>,
+async fn serve_connection<S: Service>(
+    answering: Arc<S>,
     stream: TcpStream,
+    peer: SocketAddr,
     place: Option<OwnedSemaphorePermit>,
     shutdown: CancellationToken,
 ) {
-    let open = OpenConnection::new(web.connections.clone());
+    let open = OpenConnection::new(answering.connections().clone());
     // Scrapes are whole responses: waiting to fill a packet only delays their end.
     let _best_effort = stream.set_nodelay(true);
     // Whether a request came at all.
     let asked = AtomicBool::new(false);
     let service = service_fn(|request| {
         asked.store(true, Ordering::Relaxed);
-        let web = Arc::clone(&web);
-        async move { Ok::<_, Infallible>(routes::answer(&web, request).await) }
+        let answering = Arc::clone(&answering);
+        async move { Ok::<_, Infallible>(answering.answer(request, peer).await) }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES);

@@ -45,6 +45,7 @@ impl Server {
             max_requests: 40,
             enable_lifecycle: false,
             enable_admin_api: false,
+            enable_probe: false,
         };
         change(&mut options);
         let (ready, readiness) = watch::channel(false);
@@ -57,6 +58,8 @@ impl Server {
             readiness,
             reload,
             admin: mpsc::channel(1).0,
+            pages: tokio::sync::Mutex::default(),
+            probe: crate::poller::ProbeHandle::of_nobody(),
             connections: own.web_connections.clone(),
             clock,
         });
@@ -110,7 +113,8 @@ async fn metrics_have_the_exact_content_type_and_length() {
 #[tokio::test]
 async fn head_answers_as_get_without_the_body() {
     let server = Server::start(|_| {}).await;
-    for path in ["/", "/-/healthy", "/api/v1/jobs", "/static/style.css"] {
+    for path in ["/", "/jobs/Job%3A1", "/-/healthy", "/api/v1/jobs", "/static/style.css", "/static/script.js"]
+    {
         let get = server.get(path).await;
         let head = server.ask("HEAD", path).await;
         let without_date = |text: &str| {
@@ -140,12 +144,101 @@ async fn what_is_not_there_is_told_in_plain_words() {
 #[tokio::test]
 async fn the_page_escapes_what_others_wrote_and_loads_nothing_from_elsewhere() {
     let server = Server::start(|_| {}).await;
+    for path in ["/", "/jobs/Job%3A1", "/jobs/%3Cscript%3E"] {
+        let answer = server.get(path).await;
+        assert!(
+            answer.contains(
+                "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self';"
+            )
+        );
+        assert!(
+            !answer.contains("unsafe-inline") && !answer.contains("style=\"") && !answer.contains("onerror="),
+            "{answer}"
+        );
+        let scripts: Vec<_> = answer.split("<script").skip(1).collect();
+        assert!(matches!(scripts[..], [only] if only.starts_with(" src=\"/static/script.js?v=")), "{answer}");
+        assert!(!answer.contains("src=\"http"), "{path}");
+    }
     let answer = server.get("/").await;
-    assert!(answer.contains("team: &lt;script&gt;"), "{answer}");
-    assert!(!answer.contains("<script"));
-    assert!(answer.contains("content-security-policy: default-src 'none'; style-src 'self'"));
-    assert!(!answer.contains("unsafe-inline") && !answer.contains("style=\""));
+    assert!(answer.contains("team <bdi>&lt;script&gt;</bdi>"), "{answer}");
     assert!(answer.contains("PAUSED"), "the API's own word");
+    assert!(answer.contains("<title>(1) Grid bulk imports</title>"), "one needs attention");
+}
+
+#[tokio::test]
+async fn a_page_that_did_not_change_is_not_made_again() {
+    let server = Server::start(|_| {}).await;
+    for path in ["/", "/?q=job", "/jobs/Job%3A1"] {
+        let tag =
+            |answer: &str| answer.lines().find_map(|line| line.strip_prefix("etag: ").map(str::to_owned));
+        let ask = |tag: &str| {
+            format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nIf-None-Match: {tag}\r\n\r\n")
+        };
+        // The tag is another one each minute.
+        let mut first = tag(&server.get(path).await).unwrap();
+        let mut answer = server.exchange(&ask(&first)).await;
+        if status(&answer) == "200" {
+            first = tag(&answer).unwrap();
+            answer = server.exchange(&ask(&first)).await;
+        }
+        assert_eq!(status(&answer), "304");
+        assert!(answer.ends_with("\r\n\r\n") && !answer.contains("content-type"), "{answer}");
+        let now = server.web.clock.now();
+        server.web.store.apply(&"Job:1".parse::<crate::job::JobId>().unwrap(), Outcome::Unchanged, now);
+        let answer = server.exchange(&ask(&first)).await;
+        assert_eq!(status(&answer), "200");
+        assert_ne!(tag(&answer).unwrap(), first);
+    }
+}
+
+#[tokio::test]
+async fn a_job_has_a_page_and_one_that_is_not_watched_has_none() {
+    let server = Server::start(|options| options.route_prefix = "/grid".to_owned()).await;
+    let answer = server.get("/grid/jobs/Job%3A1").await;
+    assert_eq!(status(&answer), "200");
+    assert!(
+        answer.contains("href=\"/grid/api/v1/jobs/Job%3A1\"") && answer.contains("href=\"/grid/\">← All")
+    );
+    let answer = server.get("/grid/jobs/Job%3Anone").await;
+    assert_eq!(status(&answer), "404");
+    assert!(answer.contains("is not among the imports"));
+    for path in [
+        "/grid/jobs/a%2Fb",
+        "/grid/jobs/%2E%2E",
+        "/grid/jobs/%ff",
+        &format!("/grid/jobs/{}", "x".repeat(300)),
+    ] {
+        let answer = server.get(path).await;
+        assert_eq!(status(&answer), "400", "{path}");
+        assert!(answer.contains("The path names no job"), "{answer}");
+    }
+    assert_eq!(status(&server.get("/grid/jobs/").await), "404");
+}
+
+#[tokio::test]
+async fn the_page_shows_what_is_asked_for() {
+    let server = Server::start(|_| {}).await;
+    for (query, row) in
+        [("q=job", true), ("q=nothing", false), ("status=PENDING", false), ("show=attention", true)]
+    {
+        let answer = server.get(&format!("/?{query}")).await;
+        assert_eq!(answer.contains("data-key=\"Job:1\""), row, "{query}");
+        assert_eq!(answer.contains("No import matches"), !row, "{query}");
+    }
+    let up = ["attention", "name", "left", "-progress", "-failed", "-rate", "-age"];
+    let down = ["-attention", "-name", "-left", "progress", "failed", "rate", "age"];
+    for (sort, direction) in
+        up.map(|sort| (sort, "ascending")).into_iter().chain(down.map(|sort| (sort, "descending")))
+    {
+        let answer = server.get(&format!("/?sort={sort}")).await;
+        assert_eq!(answer.matches(&format!("aria-sort=\"{direction}\"")).count(), 1, "{sort}");
+        assert_eq!(answer.matches("aria-sort").count(), 1, "{sort}");
+    }
+    let answer = server.get("/?q=%22%3E%3Cscript%3E").await;
+    assert!(answer.contains("value=\"&quot;&gt;&lt;script&gt;\""), "{answer}");
+    let answer = server.get("/?sort=size").await;
+    assert_eq!(status(&answer), "400");
+    assert!(answer.contains("attention, name"), "{answer}");
 }
 
 #[tokio::test]

@@ -51,6 +51,7 @@ fn without_arguments_it_serves_with_the_defaults() {
         max_requests: 40,
         enable_lifecycle: false,
         enable_admin_api: false,
+        enable_probe: false,
     };
     assert_eq!(args.web, expected);
     assert_eq!((args.log.level, args.log.format), (LevelFilter::INFO, Format::Logfmt));
@@ -96,6 +97,9 @@ fn each_flag_of_the_design_has_its_variable() {
         ("web.max-requests", "7"),
         ("web.enable-lifecycle", "TRUE"),
         ("web.enable-admin-api", "yes"),
+        ("web.enable-probe", "1"),
+        ("storage.path", "/var/lib/x"),
+        ("storage.on-error", "memory"),
         ("log.level", "warn"),
         ("log.format", "json"),
     ];

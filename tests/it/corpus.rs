@@ -2,6 +2,7 @@
 
 use grid_bulk_exporter::clock::UnixTime;
 use grid_bulk_exporter::config::{Inputs, reload};
+use grid_bulk_exporter::exposition::negotiate::{Accepted, Encoding};
 use grid_bulk_exporter::grid::Advice;
 use grid_bulk_exporter::grid::parse::JobParser;
 use grid_bulk_exporter::job::ErrorTally;
@@ -60,5 +61,21 @@ fn headers_never_ask_for_more_than_an_hour() {
         }
         let advice = Advice::from_headers(&headers, UnixTime::from_millis(1_755_268_320_000));
         assert!(advice.retry_after.is_none_or(|wait| wait.as_secs() <= 3600), "{}", path.display());
+    }
+}
+
+#[test]
+fn every_accept_header_gets_an_answer_that_it_permits() {
+    for (path, text) in corpus("accept") {
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let (accept, accept_encoding) = text.split_once('\n').unwrap();
+        let accepted = Accepted::negotiate(Some(accept));
+        assert!(HeaderValue::try_from(accepted.content_type()).is_ok(), "{}", path.display());
+        let encoding = Encoding::negotiate(Some(accept_encoding), &[Encoding::Gzip, Encoding::Zstd]);
+        assert!(
+            encoding.as_str().is_none_or(|coding| accept_encoding.contains(coding)),
+            "{}",
+            path.display()
+        );
     }
 }

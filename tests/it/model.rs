@@ -1,17 +1,18 @@
 //! Random sequences of what the API may say and what may happen to the set of jobs, against a model that is written
 //! without a look at the store: no sequence breaks a rule of the metrics.
 
-use crate::support::scrape::Scrape;
+use crate::exposition::reading::Reading;
+use crate::support::scrape::{Sample, Scrape};
 use futures_util::FutureExt as _;
 use grid_bulk_exporter::clock::UnixTime;
-use grid_bulk_exporter::exposition::Exposition;
-use grid_bulk_exporter::exposition::negotiate::Encoding;
+use grid_bulk_exporter::exposition::negotiate::Format;
+use grid_bulk_exporter::exposition::{Exposition, Wanted};
 use grid_bulk_exporter::job::{
     CompletedAt, JobId, JobReading, Labels, PollFailure, Progress, ReportedStatus,
 };
 use grid_bulk_exporter::store::{CountFrom, NewJob, Outcome, Store};
+use grid_bulk_exporter::telemetry::registry::OwnRegistry;
 use http_body_util::BodyExt as _;
-use prometheus::Registry;
 use proptest::prelude::*;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -223,10 +224,22 @@ fn apply(store: &Store, job: usize, event: &Event, now: UnixTime) {
     store.apply(&id, outcome, now);
 }
 
+/// A scrape as text, of which protobuf shows the same.
 fn scrape(exposition: &Exposition) -> Scrape {
     exposition.refresh();
-    let body = exposition.scrape(Encoding::Identity).collect().now_or_never().unwrap().unwrap().to_bytes();
-    Scrape::parse(std::str::from_utf8(&body).unwrap())
+    let body = |format| {
+        let body = exposition.scrape(Wanted { format, ..Wanted::default() });
+        body.collect().now_or_never().unwrap().unwrap().to_bytes()
+    };
+    let scrape = Scrape::parse(std::str::from_utf8(&body(Format::Text004)).unwrap());
+    let messages = Reading::by_protobuf(&body(Format::Protobuf)).samples;
+    assert_eq!(scrape.samples.len(), messages.len());
+    for Sample { name, labels, value } in &scrape.samples {
+        let mut series = (name.clone(), labels.clone());
+        series.1.retain(|_, value| !value.is_empty());
+        assert_eq!(messages.get(&series), Some(value), "{series:?}");
+    }
+    scrape
 }
 
 fn check(model: &Model, scrape: &Scrape) {
@@ -274,7 +287,7 @@ proptest! {
     #[test]
     fn no_sequence_of_answers_breaks_a_rule_of_the_metrics(events in prop::collection::vec(event(), 1..60)) {
         let store = Store::new(UnixTime::from_millis(BEGAN));
-        let exposition = Exposition::new(store.clone(), Registry::new());
+        let exposition = Exposition::new(store.clone(), OwnRegistry::default());
         let mut model = Model::default();
         let mut rows = [0.0; 2];
         for (second, (job, event)) in (1..).zip(&events) {
@@ -311,7 +324,7 @@ fn assert_read_back(jobs: &[(JobId, String)]) {
     let named =
         jobs.iter().map(|(id, value)| new_job(id.clone(), [(name(), value.clone())].into_iter().collect()));
     store.join(named.collect(), CountFrom::Zero);
-    let scrape = scrape(&Exposition::new(store, Registry::new()));
+    let scrape = scrape(&Exposition::new(store, OwnRegistry::default()));
     for (id, value) in jobs {
         let id = id.as_str();
         let of_this_job = [("jobId", id)];

@@ -480,8 +480,13 @@ async fn behind_a_proxy_links_lead_through_it() {
         .start()
         .await;
     let page = exporter.get("/").await.text();
-    for link in ["/imports/metrics", "/imports/static/style.css", "/imports/api/v1/jobs"] {
-        assert!(page.contains(&format!("href=\"{link}\"")), "{link} is not in {page}");
+    for link in [
+        "/imports/metrics\"",
+        "/imports/static/style.css?v=",
+        "/imports/jobs/Job%3Aa\"",
+        "/imports/api/v1/jobs\"",
+    ] {
+        assert!(page.contains(&format!("href=\"{link}")), "{link} is not in {page}");
     }
     assert_eq!(exporter.get("/metrics").await.status, 200, "the proxy takes its own path away");
 }

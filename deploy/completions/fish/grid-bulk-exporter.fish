@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_grid_bulk_exporter_global_optspecs
-    string join \n config.file= config.enable-auto-reload= job= web.listen-address= web.telemetry-path= web.external-url= web.route-prefix= web.systemd-socket= web.max-requests= web.enable-lifecycle= web.enable-admin-api= log.level= log.format= h/help V/version
+    string join \n config.file= config.enable-auto-reload= job= web.listen-address= web.telemetry-path= web.external-url= web.route-prefix= web.systemd-socket= web.max-requests= web.enable-lifecycle= web.enable-admin-api= web.enable-probe= storage.path= storage.on-error= log.level= log.format= h/help V/version
 end
 
 function __fish_grid_bulk_exporter_needs_command
@@ -39,6 +39,11 @@ complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l w
 false\t''"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l web.enable-admin-api -d 'Add and remove jobs by PUT and DELETE of /api/v1/jobs/{jobId}' -r -f -a "true\t''
 false\t''"
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l web.enable-probe -d 'Poll a job now on GET /probe?target={jobId}' -r -f -a "true\t''
+false\t''"
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l storage.path -d 'Folder in which what is learnt outlives a restart, made if it is not there; without it, memory only' -r -F
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l storage.on-error -d 'What a storage that can\'t be used means' -r -f -a "exit\t'Do not start; acknowledge nothing that is not on disk'
+memory\t'Memory is good enough: start without what was stored'"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l log.level -d 'The least severe events that are logged' -r -f -a "error\t'What stops the exporter or a part of it'
 warn\t'What somebody should look at'
 info\t'Starts, reloads, jobs that change their status'
@@ -68,6 +73,11 @@ complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand se
 false\t''"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l web.enable-admin-api -d 'Add and remove jobs by PUT and DELETE of /api/v1/jobs/{jobId}' -r -f -a "true\t''
 false\t''"
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l web.enable-probe -d 'Poll a job now on GET /probe?target={jobId}' -r -f -a "true\t''
+false\t''"
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l storage.path -d 'Folder in which what is learnt outlives a restart, made if it is not there; without it, memory only' -r -F
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l storage.on-error -d 'What a storage that can\'t be used means' -r -f -a "exit\t'Do not start; acknowledge nothing that is not on disk'
+memory\t'Memory is good enough: start without what was stored'"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l log.level -d 'The least severe events that are logged' -r -f -a "error\t'What stops the exporter or a part of it'
 warn\t'What somebody should look at'
 info\t'Starts, reloads, jobs that change their status'
@@ -82,6 +92,8 @@ complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand si
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand simulate" -l speed -d 'Simulated seconds a real second' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand simulate" -l seed -d 'What sizes, fates and failing rows follow from: the same seed, the same run' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand simulate" -l max-requests-per-second -d 'Answer at most so many requests a second, the others with 429 (beats the scenario\'s `rate_limit`)' -r
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand simulate" -l webhook-url -d 'Send a signed webhook there at the end of each job, an `http://` address' -r
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand simulate" -l webhook-public-key -d 'Write the public key of the webhooks\' signatures into this file at the start' -r -F
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand simulate" -l scenario -d 'YAML file that gives single jobs a course and faults (docs/simulator.md)' -r -F
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand check-config" -s h -l help -d 'Print help'
@@ -96,6 +108,8 @@ complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand he
 false\t''"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand healthcheck" -l web.enable-admin-api -d 'Add and remove jobs by PUT and DELETE of /api/v1/jobs/{jobId}' -r -f -a "true\t''
 false\t''"
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand healthcheck" -l web.enable-probe -d 'Poll a job now on GET /probe?target={jobId}' -r -f -a "true\t''
+false\t''"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand healthcheck" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand demo" -l grafana-files -d 'Write dashboards and provisioning for a Grafana of yours into this folder' -r -F
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand demo" -l web.telemetry-path -d 'Path of the metrics' -r
@@ -107,6 +121,8 @@ complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand de
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand demo" -l web.enable-lifecycle -d 'Reload the configuration on POST /-/reload' -r -f -a "true\t''
 false\t''"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand demo" -l web.enable-admin-api -d 'Add and remove jobs by PUT and DELETE of /api/v1/jobs/{jobId}' -r -f -a "true\t''
+false\t''"
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand demo" -l web.enable-probe -d 'Poll a job now on GET /probe?target={jobId}' -r -f -a "true\t''
 false\t''"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand demo" -l log.level -d 'The least severe events that are logged' -r -f -a "error\t'What stops the exporter or a part of it'
 warn\t'What somebody should look at'

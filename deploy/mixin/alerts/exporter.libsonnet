@@ -99,6 +99,15 @@ function(config, p) [
     description: '{{ $labels.instance }} refused its configuration over %(for)s ago; the one before runs on.',
   },
   {
+    name: 'StorageFailing',
+    dashboard: 'exporter',
+    expr: |||
+      max_over_time(grid_bulk_exporter_storage_up{$}[%(window)s]) == 0
+    |||,
+    summary: 'The exporter cannot write to its storage.',
+    description: '{{ $labels.instance }} has not been able to write to --storage.path for %(for)s: it goes on in memory, and grid_bulk_rows_total stands still.',
+  },
+  {
     name: 'DiscoveryFailing',
     dashboard: 'exporter',
     expr: |||

@@ -1,8 +1,9 @@
 //! The set of jobs on the paused clock, with an API in memory.
 
+mod webhooks;
+
 use super::*;
 use crate::app::control::{EXPIRE_EVERY, answer};
-use crate::catalog::NamedJob;
 use crate::clock::{SharedClock, TokioClock};
 use crate::config::PollConfig;
 use crate::exposition::negotiate::Encoding;
@@ -99,6 +100,8 @@ impl Fixture {
             store,
             metrics: own.discovery.clone(),
             unheard: HashSet::new(),
+            storage: None,
+            unsaved: Vec::new(),
         };
         Self { api, jobs, clock, shutdown }
     }

@@ -55,7 +55,7 @@ fn a_job_of_several_sources_is_one_job_with_the_first_ones_labels() {
     assert_eq!(change.relabelled[0].labels.get("team"), Some("files"));
     assert!(catalog.replace(FILES, Vec::new()).left.is_empty());
     assert!(catalog.replace(HTTP, Vec::new()).left.is_empty());
-    assert!(catalog.is_only_admin(&id("a")));
+    assert!(catalog.may_expire(&id("a")));
     assert_eq!(catalog.delete(&id("a")).unwrap().left, [id("a")]);
     assert!(catalog.is_empty());
 }
@@ -109,7 +109,7 @@ fn what_the_admin_api_does_not_name_it_can_not_delete() {
     assert_eq!(catalog.delete(&id("b")), Err(NotNamed { sources: Vec::new() }));
     let (change, is_new) = catalog.put(&id("a"), team("y")).unwrap();
     assert!(!is_new && change.relabelled[0].labels.get("team") == Some("x"));
-    assert!(!catalog.is_only_admin(&id("a")));
+    assert!(!catalog.may_expire(&id("a")));
     assert_eq!(catalog.delete(&id("a")).unwrap().relabelled[0].sources, [JobSource::File]);
 }
 

@@ -6,10 +6,10 @@ use super::failure::Failures;
 use crate::config::GridConfig;
 use crate::grid::JobQuery;
 use crate::grid::error::ApiError;
-use crate::grid::parse::JobParser;
+use crate::grid::parse::{JobParser, ParseError};
 use crate::job::JobReading;
 use crate::telemetry::own::ApiMetrics;
-use http::header;
+use http::header::{self, HeaderValue};
 use reqwest::Response;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -62,7 +62,9 @@ impl BodyReader {
         query: JobQuery,
         deadline: Instant,
     ) -> Result<JobReading, ApiError> {
-        let media_type = media_type(&response);
+        let content_type = response.headers().get(header::CONTENT_TYPE).cloned();
+        let not_a_job =
+            |error: &ParseError| self.failures.not_a_job(error, media_type(content_type.as_ref()).as_deref());
         // reqwest takes gzip away with its header; what is still there was not asked for.
         let encodings = response.headers().get_all(header::CONTENT_ENCODING);
         if encodings.iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
@@ -76,9 +78,7 @@ impl BodyReader {
             let piece = match tokio::time::timeout_at(idle_end.min(deadline), response.chunk()).await {
                 Ok(Ok(Some(piece))) => piece,
                 Ok(Ok(None)) => {
-                    return parser
-                        .finish()
-                        .map_err(|error| self.failures.not_a_job(&error, media_type.as_deref()));
+                    return parser.finish().map_err(|error| not_a_job(&error));
                 }
                 Ok(Err(error)) => return Err(self.failures.of_body(&error, length)),
                 Err(_) if idle_end < deadline => break Limit::Idle,
@@ -89,7 +89,7 @@ impl BodyReader {
             if length > self.size_limit {
                 break Limit::Size;
             }
-            parser.feed(&piece).map_err(|error| self.failures.not_a_job(&error, media_type.as_deref()))?;
+            parser.feed(&piece).map_err(|error| not_a_job(&error))?;
             // A body that is always there at once, unpacked from little, must not keep others from running.
             tokio::task::consume_budget().await;
         };
@@ -118,8 +118,8 @@ impl BodyReader {
 }
 
 /// The type that the answer claims to have, for errors: nothing if it is JSON, is not told, or is no plain text.
-fn media_type(response: &Response) -> Option<String> {
-    let value = response.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
+fn media_type(content_type: Option<&HeaderValue>) -> Option<String> {
+    let value = content_type?.to_str().ok()?;
     let media_type = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let is_plain = media_type.len() <= 64
         && media_type.split('/').count() == 2

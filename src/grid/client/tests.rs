@@ -12,7 +12,7 @@ mod transport;
 use super::*;
 use crate::clock::SystemClock;
 use crate::config::{CredentialSource, TlsConfig};
-use crate::job::{ErrorTally, JobReading};
+use crate::job::{ErrorTally, JobReading, PollFailure};
 use crate::secret::Secret;
 use crate::telemetry::own::OwnMetrics;
 use server::Server;

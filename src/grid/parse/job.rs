@@ -1,8 +1,9 @@
 //! What the tokens of a body say about a job.
 //!
-//! Called by `parse::JobParser`, which asks [`Job::want`] before each value, so that all that is not read here is
-//! skipped where it is cheapest. Keys may come in any order, so what was read waits until the end.
+//! Called by `parse::Body`, which asks [`Job::want`] before each value, so that all that is not read here is
+//! skipped where it is cheapest, and by `delivery` for the job within a webhook. Keys may come in any order, so what was read waits until the end.
 
+use super::Meaning;
 use super::error::ParseError;
 use super::rfc3339::parse_rfc3339;
 use super::tokens::{Token, Want};
@@ -109,12 +110,13 @@ struct Entry {
 /// What was read so far.
 #[derive(Debug)]
 pub(super) struct Job {
-    asked: JobId,
+    /// The job that was asked for; nothing in a webhook, which names its job itself.
+    asked: Option<JobId>,
     place: Place,
     /// A bit for each [`JobKey`] that was there.
     seen: u8,
-    /// True once `id` or `jobId` named the job that was asked for.
-    is_named: bool,
+    /// The job that `id` or `jobId` named.
+    named: Option<JobId>,
     status: Option<ReportedStatus>,
     counts: [Option<f64>; 4],
     progress: Option<Progress>,
@@ -126,13 +128,25 @@ pub(super) struct Job {
     completed_at: CompletedAt,
 }
 
+impl Meaning for Job {
+    #[inline]
+    fn want(&self) -> Want {
+        self.want()
+    }
+
+    #[inline]
+    fn take(&mut self, token: Token, text: &str) -> Result<(), ParseError> {
+        self.take(token, text)
+    }
+}
+
 impl Job {
-    pub(super) fn new(asked: JobId, tally: ErrorTally) -> Self {
+    pub(super) fn new(asked: Option<JobId>, tally: ErrorTally) -> Self {
         Self {
             asked,
             place: Place::Start,
             seen: 0,
-            is_named: false,
+            named: None,
             status: None,
             counts: [None; 4],
             progress: None,
@@ -220,10 +234,7 @@ impl Job {
 
     fn job_value(&mut self, key: JobKey, token: Token, text: &str) -> Result<Place, ParseError> {
         match (key, token) {
-            (JobKey::Id | JobKey::JobId, Token::Text) if text == self.asked.as_str() => {
-                self.is_named = true;
-            }
-            (JobKey::Id | JobKey::JobId, Token::Text) => return Err(ParseError::AnotherJob),
+            (JobKey::Id | JobKey::JobId, Token::Text) => self.named = Some(self.name(key, text)?),
             (JobKey::Status, Token::Text) => self.status = Some(ReportedStatus::from_word(text)),
             (JobKey::CompletedAt, Token::Text) => {
                 self.completed_at = match parse_rfc3339(text) {
@@ -249,6 +260,18 @@ impl Job {
             }
         }
         Ok(Place::Job)
+    }
+
+    /// The job that the body names, which must be the one that was asked for, and the same in both keys.
+    fn name(&self, key: JobKey, text: &str) -> Result<JobId, ParseError> {
+        match self.asked.as_ref().or(self.named.as_ref()) {
+            Some(id) if id.as_str() == text => Ok(id.clone()),
+            Some(_) => Err(ParseError::AnotherJob),
+            None => {
+                let not_an_id = |_| ParseError::WrongType { key: key.as_str(), expected: "a job's id" };
+                text.parse().map_err(not_an_id)
+            }
+        }
     }
 
     fn count_key(&self, text: &str) -> Result<Place, ParseError> {
@@ -325,22 +348,29 @@ impl Job {
 
     /// The job, at the end of a whole body.
     pub(super) fn finish(self) -> Result<JobReading, ParseError> {
-        if !self.is_named {
-            return Err(ParseError::Missing("id"));
-        }
-        let Some(status) = self.status else { return Err(ParseError::Missing("status")) };
-        Ok(JobReading {
-            status,
+        let Some(status) = self.status.clone() else {
+            let missing = if self.named.is_none() { "id" } else { "status" };
+            return Err(ParseError::Missing(missing));
+        };
+        self.finish_named(status).map(|(_, reading)| reading)
+    }
+
+    /// The job that names itself, at the end of a whole body; `status` is what it has if it does not say.
+    pub(super) fn finish_named(self, status: ReportedStatus) -> Result<(JobId, JobReading), ParseError> {
+        let Some(id) = self.named else { return Err(ParseError::Missing("id")) };
+        let reading = JobReading {
+            status: self.status.unwrap_or(status),
             progress: self.progress,
             errors: self.tally,
             errors_truncated: false,
             completed_at: self.completed_at,
-        })
+        };
+        Ok((id, reading))
     }
 
     /// The job, if its id, status and counts were whole when the body broke off.
     pub(super) fn finish_truncated(self) -> Option<JobReading> {
-        let whole = self.is_named && self.progress.is_some();
+        let whole = self.named.is_some() && self.progress.is_some();
         let status = self.status.filter(|_| whole)?;
         Some(JobReading {
             status,

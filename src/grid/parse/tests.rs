@@ -254,7 +254,7 @@ fn long_tokens_cost_no_memory() {
     for _ in 0..100 {
         parser.feed(piece.as_bytes()).unwrap();
     }
-    assert!(parser.tokens.kept().len() <= MAX_KEPT);
+    assert!(parser.0.tokens.kept().len() <= MAX_KEPT);
     parser.feed(b"\"}").unwrap();
     assert_eq!(parser.finish().unwrap().status.word(), "y".repeat(64));
 }

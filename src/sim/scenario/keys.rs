@@ -8,6 +8,7 @@ use crate::sim::scenario::read::{Node, Reading, Wrong};
 use crate::sim::scenario::{ApiPlan, Scenario};
 use crate::sim::throttle::{RateLimit, RetryAfterForm};
 use crate::sim::upload::UploadPlan;
+use crate::sim::webhook::{SignatureForm, WebhookPlan};
 use saphyr::{LoadableYamlNode as _, MarkedYaml};
 use std::collections::BTreeMap;
 
@@ -35,9 +36,10 @@ pub(super) fn scenario(text: &str) -> Reading<Scenario> {
     let scenario = Scenario {
         api: file.read("api", api)?.unwrap_or_default(),
         uploads: file.read("uploads", uploads)?.unwrap_or_default(),
+        webhooks: file.read("webhooks", webhooks)?.unwrap_or_default(),
         jobs: file.read("jobs", jobs)?.unwrap_or_default(),
     };
-    file.finish(&["api", "uploads", "jobs"])?;
+    file.finish(&["api", "uploads", "webhooks", "jobs"])?;
     Ok(scenario)
 }
 
@@ -101,6 +103,20 @@ fn uploads(node: &Node<'_>) -> Reading<UploadPlan> {
         pending: keys.read("pending", |pending| pending.seconds(false))?.unwrap_or(usual.pending),
     };
     keys.finish(&["rows_per_second", "failing_share", "pending"])?;
+    Ok(plan)
+}
+
+fn webhooks(node: &Node<'_>) -> Reading<WebhookPlan> {
+    const FORMS: [(&str, SignatureForm); 3] =
+        [("bare", SignatureForm::Bare), ("json", SignatureForm::Json), ("both", SignatureForm::Both)];
+    let keys = node.mapping()?;
+    let plan = WebhookPlan {
+        form: keys.read("signature", |form| form.word(&FORMS))?.unwrap_or_default(),
+        bad_signature: keys.read("bad_signature", share)?.unwrap_or_default(),
+        tampered: keys.read("tampered", share)?.unwrap_or_default(),
+        duplicate: keys.read("duplicate", share)?.unwrap_or_default(),
+    };
+    keys.finish(&["signature", "bad_signature", "tampered", "duplicate"])?;
     Ok(plan)
 }
 

@@ -8,6 +8,7 @@ use crate::sim::fault::Fault;
 use crate::sim::fleet::SimJobSpec;
 use crate::sim::throttle::RateLimit;
 use crate::sim::upload::UploadPlan;
+use crate::sim::webhook::WebhookPlan;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -19,6 +20,8 @@ pub struct Scenario {
     pub api: ApiPlan,
     /// How uploaded jobs run.
     pub uploads: UploadPlan,
+    /// How webhooks are sent.
+    pub webhooks: WebhookPlan,
     /// Jobs with a course of their own.
     pub jobs: Vec<SimJobSpec>,
 }

@@ -2,6 +2,7 @@
 
 use super::{api, config};
 use crate::support::exporter::Start;
+use grid_bulk_exporter::sim::WebhookSigner;
 use std::path::Path;
 
 /// The blocks of the section, with their language.
@@ -50,6 +51,12 @@ async fn each_way_brings_its_job() {
         statuses.push(exporter.send(words[2], path, body).await.status);
     }
     assert_eq!(statuses, [201, 204]);
+    // A webhook, on a free port; what comes to it is tested in `webhook`.
+    let webhook = yaml("webhook:").replace(":10311", "127.0.0.1:0");
+    let start = Start::with_config(&config(&simulated, &webhook));
+    let key = start.folder.path().join("grid-webhook.pem");
+    std::fs::write(key, WebhookSigner::generate().public_key_pem()).unwrap();
+    start.start().await.log_until(&["webhooks are taken in on http://127.0.0.1:", "/webhooks/grid"]).await;
     // A flag, and the variable.
     let flag = format!("--job={SIX}");
     assert!(

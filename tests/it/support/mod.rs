@@ -1,6 +1,7 @@
 //! What the integration tests share: the real binary, the simulated API, a scraper, and waiting for conditions.
 
 pub mod alertmanager;
+pub mod browser;
 pub mod exporter;
 pub mod http;
 pub mod prometheus;

@@ -21,6 +21,11 @@ pub fn free_port() -> u16 {
 impl Prometheus {
     /// Starts one with this `prometheus.yml`, whose relative paths are below `folder`.
     pub async fn start(folder: TempDir, config: &str) -> Self {
+        Self::start_with(folder, config, &[]).await
+    }
+
+    /// The same with more flags.
+    pub async fn start_with(folder: TempDir, config: &str, flags: &[&str]) -> Self {
         std::fs::write(folder.path().join("prometheus.yml"), config).expect("written");
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let log = std::fs::File::create(folder.path().join("prometheus.log")).expect("a log");
@@ -28,6 +33,7 @@ impl Prometheus {
             .arg("--config.file=prometheus.yml")
             .arg(format!("--web.listen-address={address}"))
             .arg("--storage.tsdb.path=data")
+            .args(flags)
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
