@@ -201,6 +201,11 @@ def rules_and_dashboards_are_those_of_the_repository():
     groups = of_kind(found, "PrometheusRule")["spec"]["groups"]
     shipped = [yaml.safe_load((ROOT / f"deploy/prometheus/grid-bulk-{name}.yml").read_text(encoding="utf-8"))["groups"] for name in ("alerts", "recording")]
     assert groups == shipped[0] + shipped[1]
+    own = {**ALL, "prometheusRule": {"enabled": True, "grafanaUrl": "https://grafana.test", "runbookUrl": "https://wiki.test/books"}}
+    for group in of_kind(objects(own), "PrometheusRule")["spec"]["groups"]:
+        for rule in group["rules"]:
+            notes = rule.get("annotations", {"dashboard_url": "https://grafana.test/", "runbook_url": f"https://wiki.test/books/{rule.get('alert')}.md"})
+            assert notes["dashboard_url"].startswith("https://grafana.test/") and notes["runbook_url"] == f"https://wiki.test/books/{rule.get('alert')}.md", rule
     for path in (ROOT / "dashboards").glob("*.json"):
         text = of_kind(found, "ConfigMap", f"grid-bulk-exporter-{path.stem}")["data"][f"grid-bulk-{path.name}"]
         assert json.loads(text) == json.loads(path.read_text(encoding="utf-8"))

@@ -25,6 +25,7 @@ mod exposition;
 mod faults;
 mod generated;
 mod layers;
+mod links;
 mod memory;
 mod model;
 mod page;
