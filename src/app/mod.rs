@@ -17,7 +17,7 @@ use crate::app::control::Control;
 use crate::app::deliveries::Deliveries;
 use crate::app::discovery::Sources;
 use crate::app::reload::ConfigSource;
-use crate::app::service_manager::AliveRequest;
+use crate::app::service_manager::Pulse;
 use crate::app::watched::WatchedJobs;
 use crate::app::webhook::WebhookListener;
 use crate::catalog::Catalog;
@@ -27,7 +27,7 @@ use crate::config::reload::Loaded;
 use crate::config::{Config, WebOptions};
 use crate::exposition::Exposition;
 use crate::grid::client::GridClient;
-use crate::poller::{ClockHandle, Heartbeat, Poller, Setup, Surroundings};
+use crate::poller::{ClockHandle, Poller, Setup, Surroundings};
 use crate::storage::{self, Identity, Keeper, Started, StorageError, StorageOptions};
 use crate::telemetry::own::{OwnMetrics, build};
 use crate::web::listen::{self, ListenError};
@@ -87,8 +87,7 @@ pub struct Exporter {
     web: Arc<Web>,
     poller: Poller<GridClient>,
     control: Control,
-    alive: mpsc::Sender<AliveRequest>,
-    heartbeat: Heartbeat<GridClient>,
+    pulse: Pulse<GridClient>,
     keeper: Option<Keeper>,
     prepared_webhook: Option<webhook::Prepared>,
     reload: mpsc::Sender<ReloadRequest>,
@@ -155,8 +154,7 @@ impl Exporter {
         own.reload.loaded(clock.now());
         let (reload, requests) = mpsc::channel(4);
         let (admin, asked) = mpsc::channel(256);
-        let (alive, asked_alive) = mpsc::channel(1);
-        let heartbeat = jobs.poller.heartbeat();
+        let (pulse, alive) = Pulse::new(jobs.poller.heartbeat());
         let web = Arc::new(Web {
             exposition: Arc::clone(&exposition),
             scrapes: (options.max_requests > 0).then(|| Arc::new(Semaphore::new(options.max_requests))),
@@ -179,7 +177,7 @@ impl Exporter {
             source,
             requests,
             admin: asked,
-            alive: asked_alive,
+            alive,
             heard,
             deliveries: Deliveries::default(),
             webhook,
@@ -191,18 +189,7 @@ impl Exporter {
             grid: config.grid,
             fingerprint: fingerprint.filter(|_| auto_reload),
         };
-        Ok(Self {
-            listeners,
-            addresses,
-            web,
-            poller,
-            control,
-            alive,
-            heartbeat,
-            keeper,
-            prepared_webhook,
-            reload,
-        })
+        Ok(Self { listeners, addresses, web, poller, control, pulse, keeper, prepared_webhook, reload })
     }
 
     /// The addresses that are listened on, with the ports that were chosen.
@@ -251,7 +238,7 @@ impl Exporter {
             keeping.spawn(keeper.run(last.child_token()));
         }
         if let Some(every) = service_manager::watchdog() {
-            let watch = service_manager::watch(every, self.heartbeat, self.alive, service_manager::alive);
+            let watch = service_manager::watch(every, self.pulse, service_manager::alive);
             tasks.spawn(async move {
                 watch.await;
                 "watchdog"

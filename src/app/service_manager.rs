@@ -15,6 +15,26 @@ use tracing::{info, warn};
 /// Asks a task whether it goes round; it answers by sending back.
 pub(super) type AliveRequest = oneshot::Sender<()>;
 
+/// Asks the tasks that have to live.
+pub(super) struct Pulse<R> {
+    poller: Heartbeat<R>,
+    control: mpsc::Sender<AliveRequest>,
+}
+
+impl<R> Pulse<R> {
+    /// What asks them, and what control is asked by.
+    pub(super) fn new(poller: Heartbeat<R>) -> (Self, mpsc::Receiver<AliveRequest>) {
+        let (control, asked) = mpsc::channel(1);
+        (Self { poller, control }, asked)
+    }
+
+    /// True once both have answered; false if one ended.
+    async fn beats(&self) -> bool {
+        let (done, is_done) = oneshot::channel();
+        self.poller.beats().await && self.control.send(done).await.is_ok() && is_done.await.is_ok()
+    }
+}
+
 /// So many signs of life fit into the time after which systemd ends the exporter: one that is late is no harm.
 const SIGNS: u32 = 3;
 
@@ -50,27 +70,17 @@ pub(super) fn alive() {
 }
 
 /// Calls `beat` every so often, each time after poller and control have answered. Never ends.
-pub(super) async fn watch<R>(
-    every: Duration,
-    poller: Heartbeat<R>,
-    control: mpsc::Sender<AliveRequest>,
-    mut beat: impl FnMut(),
-) {
+pub(super) async fn watch<R>(every: Duration, pulse: Pulse<R>, mut beat: impl FnMut()) {
     let mut due = interval(every);
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         due.tick().await;
-        if !(poller.beats().await && answers(&control).await) {
+        if !pulse.beats().await {
             // One of them ended: the exporter ends, too, and says which.
             return pending().await;
         }
         beat();
     }
-}
-
-async fn answers(control: &mpsc::Sender<AliveRequest>) -> bool {
-    let (done, is_done) = oneshot::channel();
-    control.send(done).await.is_ok() && is_done.await.is_ok()
 }
 
 fn tell(states: &[NotifyState<'_>]) {
@@ -107,7 +117,7 @@ mod tests {
                 control_is_stuck: Arc::default(),
             };
             let poller = Heartbeat::answered_until(Arc::clone(&watched.poller_is_stuck));
-            let (control, mut asked) = mpsc::channel::<AliveRequest>(1);
+            let (pulse, mut asked) = Pulse::new(poller);
             let is_stuck = Arc::clone(&watched.control_is_stuck);
             tokio::spawn(async move {
                 while let Some(done) = asked.recv().await {
@@ -118,7 +128,7 @@ mod tests {
                 }
             });
             let beats = Arc::clone(&watched.beats);
-            tokio::spawn(watch(EVERY, poller, control, move || {
+            tokio::spawn(watch(EVERY, pulse, move || {
                 beats.fetch_add(1, Ordering::Relaxed);
             }));
             watched
