@@ -30,6 +30,7 @@ use crate::grid::client::GridClient;
 use crate::poller::{ClockHandle, Poller, Setup, Surroundings};
 use crate::storage::{self, Identity, Keeper, Started, StorageError, StorageOptions};
 use crate::telemetry::own::{OwnMetrics, build};
+use crate::web::door::{Door, DoorError};
 use crate::web::listen::{self, ListenError};
 use crate::web::reload::ReloadRequest;
 use crate::web::{Web, server};
@@ -52,6 +53,9 @@ pub enum AppError {
     /// The Grid client can't be built: a certificate or a secret file.
     #[error("{0}")]
     Client(String),
+    /// The web configuration file is refused.
+    #[error("{0}")]
+    Door(#[from] DoorError),
     /// A listening socket can't be had.
     #[error("{0}")]
     Listen(#[from] ListenError),
@@ -112,9 +116,11 @@ impl Exporter {
         let (deliveries, heard) = mpsc::channel(256);
         let webhook = WebhookListener::new(deliveries, own.clone());
         let prepared_webhook = webhook.prepare(&config).await.map_err(AppError::Client)?;
+        let door = options.config_file.as_deref().map(Door::open).transpose()?.map(Arc::new);
         let listeners = bind(&options).await?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         log_warnings(&warnings);
+        log_warnings(&door.as_ref().map(|door| door.warnings()).unwrap_or_default());
 
         let exposition = Arc::new(Exposition::new(store.clone(), own.registry.clone()));
         let surroundings = Surroundings {
@@ -166,6 +172,7 @@ impl Exporter {
             pages: Mutex::default(),
             probe: jobs.poller.probes(),
             connections: own.web_connections.clone(),
+            door,
             clock: Arc::clone(&clock),
         });
         let watched = jobs.catalog.len();
@@ -198,6 +205,12 @@ impl Exporter {
         &self.addresses
     }
 
+    /// `https`, or `http`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.web.door.as_ref().is_some_and(|door| door.has_tls()) { "https" } else { "http" }
+    }
+
     /// Asks for reloads, once the exporter runs.
     #[must_use]
     pub fn reload_requests(&self) -> mpsc::Sender<ReloadRequest> {
@@ -206,8 +219,9 @@ impl Exporter {
 
     /// Runs until `shutdown`, then answers what is under way and returns.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), AppError> {
+        let scheme = self.scheme();
         for address in &self.addresses {
-            info!(%address, "listening on http://{address}{}/", self.web.options.route_prefix);
+            info!(%address, "listening on {scheme}://{address}{}/", self.web.options.route_prefix);
         }
         let mut tasks = JoinSet::new();
         let poller = self.poller.run(shutdown.child_token());

@@ -65,7 +65,7 @@ enum Commands {
     Demo(Box<DemoFlags>),
     /// Run the simulated Grid API alone
     Simulate(Box<simulate::SimulateArgs>),
-    /// Read a configuration file and say what is in it, or everything that is wrong with it
+    /// Read a configuration file, or a web configuration file, and say what is in it, or everything that is wrong with it
     CheckConfig(CheckConfigFlags),
     /// Ask the running exporter whether it is healthy; exit code 0 or 1, for containers
     ///
@@ -92,8 +92,12 @@ struct DemoFlags {
 #[derive(clap::Args)]
 struct CheckConfigFlags {
     /// The configuration file
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "web_config_file")]
+    file: Option<PathBuf>,
+
+    /// The web configuration file, to be checked as well or alone
+    #[arg(id = "web_config_file", long = "web.config.file", value_name = "FILE")]
+    web_config_file: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
@@ -112,7 +116,7 @@ pub enum Command {
     /// `simulate`
     Simulate(Box<simulate::SimulateArgs>),
     /// `check-config FILE`
-    CheckConfig(Inputs),
+    CheckConfig(Box<CheckConfigArgs>),
     /// `healthcheck`
     Healthcheck(WebOptions),
 }
@@ -130,6 +134,15 @@ pub struct ServeArgs {
     pub storage: StorageOptions,
     /// The log.
     pub log: LogOptions,
+}
+
+/// What `check-config` is told.
+#[derive(Debug)]
+pub struct CheckConfigArgs {
+    /// What the configuration is made of, if it is to be checked.
+    pub inputs: Option<Inputs>,
+    /// The web configuration file, if it is to be checked.
+    pub web_config_file: Option<PathBuf>,
 }
 
 /// What `demo` is told.
@@ -180,8 +193,9 @@ pub fn parse(
         }
         Commands::Simulate(args) => Command::Simulate(args),
         Commands::CheckConfig(flags) => {
-            let config_file = Some(flags.file);
-            Command::CheckConfig(Inputs { config_file, environment, ..Inputs::default() })
+            let inputs =
+                flags.file.map(|file| Inputs { config_file: Some(file), environment, ..Inputs::default() });
+            Command::CheckConfig(Box::new(CheckConfigArgs { inputs, web_config_file: flags.web_config_file }))
         }
         Commands::Healthcheck(flags) => Command::Healthcheck(web(flags.web)?),
     })
@@ -216,7 +230,9 @@ pub fn main(
         Command::Simulate(args) => serve::block_on(async {
             simulate::run(*args).await.map_err(|error| StartError::Other(error.to_string()))
         }),
-        Command::CheckConfig(inputs) => check_config::main(&inputs),
+        Command::CheckConfig(args) => {
+            check_config::main(args.inputs.as_ref(), args.web_config_file.as_deref())
+        }
         Command::Healthcheck(web) => healthcheck::main(&web),
     }
 }

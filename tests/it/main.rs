@@ -12,6 +12,7 @@
 )]
 
 mod alerts;
+mod attack;
 mod bad_input;
 mod config_bad_files;
 mod config_command_line;
@@ -37,4 +38,5 @@ mod service_manager;
 mod sim;
 mod storage;
 mod support;
+mod web_config;
 mod webhook;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_grid_bulk_exporter_global_optspecs
-    string join \n config.file= config.enable-auto-reload= job= web.listen-address= web.telemetry-path= web.external-url= web.route-prefix= web.systemd-socket= web.max-requests= web.enable-lifecycle= web.enable-admin-api= web.enable-probe= storage.path= storage.on-error= log.level= log.format= h/help V/version
+    string join \n config.file= config.enable-auto-reload= job= web.listen-address= web.config.file= web.telemetry-path= web.external-url= web.route-prefix= web.systemd-socket= web.max-requests= web.enable-lifecycle= web.enable-admin-api= web.enable-probe= storage.path= storage.on-error= log.level= log.format= h/help V/version
 end
 
 function __fish_grid_bulk_exporter_needs_command
@@ -29,6 +29,7 @@ complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l c
 false\t''"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l job -d 'Id of a job to watch; may be given several times, and adds to the file\'s jobs and those of GRID_JOBS' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l web.listen-address -d 'Where to listen: host:port, :port (all addresses) or `[::]:port`; may be given several times' -r
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l web.config.file -d 'File with TLS, users and headers, in the format of Prometheus\'s exporter-toolkit' -r -F
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l web.telemetry-path -d 'Path of the metrics' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l web.external-url -d 'URL under which users reach the exporter, such as behind a proxy; its path prefixes all paths' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l web.route-prefix -d 'Prefix of all paths; without it, the path of --web.external-url' -r
@@ -54,7 +55,7 @@ complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -s h
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -s V -l version -d 'Print version'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -f -a "serve" -d 'Run the exporter; the default command'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -f -a "simulate" -d 'Run the simulated Grid API alone'
-complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -f -a "check-config" -d 'Read a configuration file and say what is in it, or everything that is wrong with it'
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -f -a "check-config" -d 'Read a configuration file, or a web configuration file, and say what is in it, or everything that is wrong with it'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -f -a "healthcheck" -d 'Ask the running exporter whether it is healthy; exit code 0 or 1, for containers'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -f -a "demo" -d 'Run the exporter with a simulated Grid API and moving jobs: no account needed'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -63,6 +64,7 @@ complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand se
 false\t''"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l job -d 'Id of a job to watch; may be given several times, and adds to the file\'s jobs and those of GRID_JOBS' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l web.listen-address -d 'Where to listen: host:port, :port (all addresses) or `[::]:port`; may be given several times' -r
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l web.config.file -d 'File with TLS, users and headers, in the format of Prometheus\'s exporter-toolkit' -r -F
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l web.telemetry-path -d 'Path of the metrics' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l web.external-url -d 'URL under which users reach the exporter, such as behind a proxy; its path prefixes all paths' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l web.route-prefix -d 'Prefix of all paths; without it, the path of --web.external-url' -r
@@ -96,8 +98,10 @@ complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand si
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand simulate" -l webhook-public-key -d 'Write the public key of the webhooks\' signatures into this file at the start' -r -F
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand simulate" -l scenario -d 'YAML file that gives single jobs a course and faults (docs/simulator.md)' -r -F
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand check-config" -s h -l help -d 'Print help'
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand check-config" -l web.config.file -d 'The web configuration file, to be checked as well or alone' -r -F
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand check-config" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand healthcheck" -l web.listen-address -d 'Where to listen: host:port, :port (all addresses) or `[::]:port`; may be given several times' -r
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand healthcheck" -l web.config.file -d 'File with TLS, users and headers, in the format of Prometheus\'s exporter-toolkit' -r -F
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand healthcheck" -l web.telemetry-path -d 'Path of the metrics' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand healthcheck" -l web.external-url -d 'URL under which users reach the exporter, such as behind a proxy; its path prefixes all paths' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand healthcheck" -l web.route-prefix -d 'Prefix of all paths; without it, the path of --web.external-url' -r
@@ -112,6 +116,7 @@ complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand he
 false\t''"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand healthcheck" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand demo" -l grafana-files -d 'Write dashboards and provisioning for a Grafana of yours into this folder' -r -F
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand demo" -l web.config.file -d 'File with TLS, users and headers, in the format of Prometheus\'s exporter-toolkit' -r -F
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand demo" -l web.telemetry-path -d 'Path of the metrics' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand demo" -l web.external-url -d 'URL under which users reach the exporter, such as behind a proxy; its path prefixes all paths' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand demo" -l web.route-prefix -d 'Prefix of all paths; without it, the path of --web.external-url' -r
@@ -135,7 +140,7 @@ complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand de
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config healthcheck demo help" -f -a "serve" -d 'Run the exporter; the default command'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config healthcheck demo help" -f -a "simulate" -d 'Run the simulated Grid API alone'
-complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config healthcheck demo help" -f -a "check-config" -d 'Read a configuration file and say what is in it, or everything that is wrong with it'
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config healthcheck demo help" -f -a "check-config" -d 'Read a configuration file, or a web configuration file, and say what is in it, or everything that is wrong with it'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config healthcheck demo help" -f -a "healthcheck" -d 'Ask the running exporter whether it is healthy; exit code 0 or 1, for containers'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config healthcheck demo help" -f -a "demo" -d 'Run the exporter with a simulated Grid API and moving jobs: no account needed'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config healthcheck demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

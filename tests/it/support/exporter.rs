@@ -135,7 +135,8 @@ impl Start {
 
 /// The address in a line such as `… message="listening on http://127.0.0.1:1234/" address=…`, or the same in JSON.
 fn listening_address(line: &str) -> Option<SocketAddr> {
-    let (_, after) = line.split_once("listening on http://")?;
+    let (_, after) = line.split_once("listening on http")?;
+    let (_, after) = after.split_once("://")?;
     after.split(['/', '"']).next()?.parse().ok()
 }
 
