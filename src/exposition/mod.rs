@@ -8,7 +8,7 @@
 //! show the same moment.
 //!
 //! `negotiate` reads what the scraper accepts, `selection` which families it wants, `shape` says which bytes formats
-//! share, `usage` which are in use. `samples` decides which samples a job has, `text` and `protobuf` write them, `own`
+//! share, `usage` which are in use, `workshop` is the thread that makes them. `samples` decides which samples a job has, `text` and `protobuf` write them, `own`
 //! adds the exporter's own metrics, `pages` is the whole of one moment, made of `strip`s, `gzip` and `zstd` compress
 //! parts that are put together, `body` sends them without copying, `alone` renders one job for `/probe`. Called by `web`
 //! (scrapes, probes) and by `app` (the refresh task).
@@ -26,6 +26,7 @@ pub mod shape;
 pub mod strip;
 pub mod text;
 mod usage;
+mod workshop;
 pub mod zstd;
 
 use crate::exposition::body::ScrapeBody;
@@ -35,6 +36,7 @@ use crate::exposition::pages::Rendered;
 use crate::exposition::selection::{Families, Groups};
 use crate::exposition::shape::{Layout, Shape};
 use crate::exposition::usage::{KEEP_UNUSED, Usage};
+use crate::exposition::workshop::Workshop;
 use crate::store::{Changes, Store};
 use crate::telemetry::registry::OwnRegistry;
 use arc_swap::ArcSwap;
@@ -62,6 +64,7 @@ pub struct Exposition {
     /// Held by whoever makes the next moment, so that they come one after the other.
     refreshing: Mutex<()>,
     usage: Usage,
+    workshop: Workshop,
     own_sent: Mutex<HashMap<(Shape, Encoding), LastSent>>,
 }
 
@@ -96,6 +99,7 @@ impl Exposition {
             moment: ArcSwap::default(),
             refreshing: Mutex::default(),
             usage: Usage::default(),
+            workshop: Workshop::default(),
             own_sent: Mutex::default(),
         }
     }
@@ -131,16 +135,21 @@ impl Exposition {
             let exposition = Arc::clone(&self);
             let began = Instant::now();
             // Rendering takes milliseconds when thousands of jobs changed; scrapes and polls go on meanwhile.
-            let _rendered = tokio::task::spawn_blocking(move || exposition.refresh()).await;
+            let _rendered = self.workshop.have_done(move || exposition.refresh()).await;
             gather = (began.elapsed() * GATHER_PER_RENDER).clamp(GATHER, LONGEST_GATHER);
         }
     }
 
-    /// Whether a scrape finds all job series in finished bytes. If not, [`Self::scrape`] makes them first, all of
-    /// them, which takes a second with 100,000 jobs.
-    #[must_use]
-    pub fn is_prepared(&self, wanted: &Wanted) -> bool {
-        self.ready(Shape::of(wanted.format).layout(), wanted.encoding).is_some()
+    /// Makes the job series as a scraper wants them, if they are not there; false if that failed. They are then kept up
+    /// to date.
+    pub async fn prepare(self: &Arc<Self>, wanted: &Wanted) -> bool {
+        let (layout, encoding) = (Shape::of(wanted.format).layout(), wanted.encoding);
+        if self.ready(layout, encoding).is_some() {
+            return true;
+        }
+        self.usage.note(layout, encoding);
+        let exposition = Arc::clone(self);
+        self.workshop.have_done(move || drop(exposition.rendered(layout, encoding))).await
     }
 
     /// The body of one scrape.

@@ -36,6 +36,8 @@ pub struct Rendered {
     summary: [Strip; GROUPS - FIRST_SUMMARY],
     /// By encoding; nothing unless each strip is compressed so.
     sums: [Option<Sums>; Encoding::ALL.len()],
+    /// The checksum of all families of jobs, as nearly every scrape wants them all.
+    all_families: Checksum,
 }
 
 /// By group.
@@ -97,6 +99,7 @@ impl Rendered {
             headers: Arc::default(),
             summary: Default::default(),
             sums: Default::default(),
+            all_families: Checksum::default(),
         }
     }
 
@@ -158,6 +161,9 @@ impl Rendered {
             strip.compress(encoding);
         }
         let sums = self.sum(encoding);
+        if encoding == Encoding::Gzip {
+            self.all_families = combined(sums.iter().take(FIRST_SUMMARY));
+        }
         if let Some(place) = self.sums.get_mut(encoding as usize) {
             *place = Some(sums);
         }
@@ -219,10 +225,14 @@ impl Rendered {
 
     /// Checksum of the plain bytes of these groups, once they are deflated.
     pub(super) fn checksum(&self, groups: Groups) -> Checksum {
-        self.shown(Encoding::Gzip, groups).fold(Checksum::default(), |mut whole, sum| {
+        if !(0..FIRST_SUMMARY).all(|group| groups.has(group)) {
+            return combined(self.shown(Encoding::Gzip, groups));
+        }
+        let mut whole = self.all_families;
+        for sum in self.shown(Encoding::Gzip, groups).skip(FIRST_SUMMARY) {
             whole.append(sum.checksum);
-            whole
-        })
+        }
+        whole
     }
 
     /// How many strips there are.
@@ -244,6 +254,13 @@ impl Rendered {
         };
         Some((family, strip?))
     }
+}
+
+fn combined<'a>(sums: impl Iterator<Item = &'a Sum>) -> Checksum {
+    sums.fold(Checksum::default(), |mut whole, sum| {
+        whole.append(sum.checksum);
+        whole
+    })
 }
 
 /// Renders a page and notes, for each family whose samples are others than in `before`, the new ones.

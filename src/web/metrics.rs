@@ -8,32 +8,29 @@ use crate::web::respond::{self, Response, Scrape};
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::Either;
-use std::sync::Arc;
 use url::form_urlencoded;
 
 /// Of equal wishes the first is sent: every Prometheus takes gzip, so that it is there already.
 const COMPRESSIONS: [Encoding; 2] = [Encoding::Gzip, Encoding::Zstd];
+
+/// A response's headers, at most.
+const HEADERS: usize = 12;
 
 /// Answers a scrape, for which `server` has found a place.
 pub async fn answer(web: &Web, query: &str, request: &HeaderMap) -> Response {
     let accepted = Accepted::negotiate(respond::list(request, &ACCEPT).as_deref());
     let encoding = respond::encoding(request, &COMPRESSIONS);
     let wanted = Wanted { format: accepted.format, encoding, families: named(query) };
-    let body = if web.exposition.is_prepared(&wanted) {
-        web.exposition.scrape(wanted)
-    } else {
-        // The first to ask for a format waits while it is made, and nobody else does.
-        let exposition = Arc::clone(&web.exposition);
-        match tokio::task::spawn_blocking(move || exposition.scrape(wanted)).await {
-            Ok(body) => body,
-            Err(_) => {
-                return respond::words(StatusCode::INTERNAL_SERVER_ERROR, "The metrics could not be made.");
-            }
-        }
-    };
+    // The first to ask for a format waits while it is made, and nobody else does.
+    if !web.exposition.prepare(&wanted).await {
+        return respond::words(StatusCode::INTERNAL_SERVER_ERROR, "The metrics could not be made.");
+    }
+    let body = web.exposition.scrape(wanted);
     let length = body.length();
     let mut response = http::Response::new(Either::Left(Scrape(body)));
     let headers = response.headers_mut();
+    // With what all responses have; growing step by step would copy them.
+    headers.reserve(HEADERS);
     if let Ok(content_type) = HeaderValue::try_from(accepted.content_type()) {
         headers.insert(CONTENT_TYPE, content_type);
     }
