@@ -50,10 +50,7 @@ impl Deliveries {
             self.sent.lock().unwrap().unsure.insert(delivery.clone(), job.clone());
             let Some(status) = self.post(exporter, &delivery, &job).await else { return };
             assert_eq!(status, 200, "{delivery}");
-            let mut sent = self.sent.lock().unwrap();
-            sent.unsure.remove(&delivery);
-            sent.acknowledged.insert(delivery.clone(), job.clone());
-            drop(sent);
+            self.taken(&delivery, &job);
             if number % 4 == 0 {
                 let Some(status) = self.post(exporter, &delivery, &job).await else { return };
                 assert_eq!(status, 409, "{delivery}");
@@ -85,10 +82,14 @@ impl Deliveries {
             let status = self.post(exporter, &delivery, &job).await;
             assert!(matches!(status, Some(200 | 409)), "round {round}: {delivery} got {status:?}");
             assert_eq!(status == Some(409), completed.contains(&job), "round {round}: {delivery} and {job}");
-            let mut sent = self.sent.lock().unwrap();
-            sent.unsure.remove(&delivery);
-            sent.acknowledged.insert(delivery, job);
+            self.taken(&delivery, &job);
         }
+    }
+
+    fn taken(&self, delivery: &str, job: &str) {
+        let mut sent = self.sent.lock().unwrap();
+        sent.unsure.remove(delivery);
+        sent.acknowledged.insert(delivery.to_owned(), job.to_owned());
     }
 
     pub(super) fn acknowledged(&self) -> usize {
