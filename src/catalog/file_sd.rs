@@ -159,7 +159,7 @@ enum Read {
 
 impl KnownFile {
     fn read(&mut self, path: &Path) -> Read {
-        let bytes = match source::read_bounded(path, MOST_BYTES) {
+        let bytes = match source::read_plain(path, MOST_BYTES) {
             Ok(bytes) => bytes,
             Err(_) if !path.exists() && !path.is_symlink() => return Read::Absent,
             Err(fault) => {

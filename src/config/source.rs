@@ -84,6 +84,15 @@ fn open(path: &Path) -> Result<File, String> {
     Ok(file)
 }
 
+/// The same of a file that is read again and again. A pipe would be waited for, perhaps for ever, and is refused.
+pub(crate) fn read_plain(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    let kind = std::fs::metadata(path).map_err(|error| unreadable(&error))?.file_type();
+    if !kind.is_file() && !kind.is_dir() {
+        return Err("is a pipe, a socket or a device, not a file".to_owned());
+    }
+    read_bounded(path, most)
+}
+
 /// All bytes of `path`. What is not a plain file (a pipe) tells no size, so the bound is kept while reading too.
 pub(crate) fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     let file = open(path)?;

@@ -1,8 +1,8 @@
 //! Errors of the JSON API as problem details (RFC 9457), so that a script can tell them apart and a human read them.
 
 use crate::web::respond::{self, Response};
-use http::header::CACHE_CONTROL;
-use http::{HeaderValue, StatusCode};
+use http::header::{ALLOW, CACHE_CONTROL};
+use http::{HeaderValue, Method, StatusCode};
 use serde::Serialize;
 
 /// The document. Its type is always `about:blank`, so the status says which problem it is.
@@ -23,6 +23,17 @@ pub fn problem(status: StatusCode, detail: &str) -> Response {
     let body = serde_json::to_vec(&document).unwrap_or_default();
     let mut response = respond::whole(status, "application/problem+json", body);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// 405: this method is not possible, those are.
+#[must_use]
+pub fn method_not_allowed(method: &Method, allowed: &str) -> Response {
+    let mut response =
+        problem(StatusCode::METHOD_NOT_ALLOWED, &format!("{method} is not possible here; use {allowed}."));
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
     response
 }
 

@@ -1,7 +1,7 @@
 //! The table of endpoints, and the one place where a request finds its way. Called by `server`.
 
 use crate::job::JobId;
-use crate::web::problem::problem;
+use crate::web::problem::{self, problem};
 use crate::web::respond::{self, Response};
 use crate::web::{Web, admin, health, jobs, metrics, page, probe, reload, sd};
 use http::{HeaderValue, Method, Request, StatusCode, header};
@@ -169,7 +169,9 @@ async fn find_and_answer(web: &Web, request: Request<Incoming>) -> Response {
         return respond::not_found(path, &web.link("/"));
     };
     if !route.methods.split(", ").any(|method| method == request.method().as_str()) {
-        return respond::method_not_allowed(request.method(), route.methods);
+        let is_of_the_api = matches!(route.endpoint, Endpoint::Jobs | Endpoint::Job | Endpoint::Targets);
+        let refuse = if is_of_the_api { problem::method_not_allowed } else { respond::method_not_allowed };
+        return refuse(request.method(), route.methods);
     }
     match route.endpoint {
         Endpoint::Metrics => {

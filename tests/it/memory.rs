@@ -9,17 +9,23 @@ use crate::support::exporter::{Exporter, Start};
 use crate::support::simulator::Simulated;
 use crate::support::wait_for;
 
-const MIB: u64 = 1 << 20;
+pub const MIB: u64 = 1 << 20;
 
 /// Error entries of a body, of 132 bytes each.
-fn entries() -> u64 {
+pub fn entries() -> u64 {
     std::env::var("GRID_TEST_ENTRIES").map_or(100_000, |text| text.parse().expect("a number"))
 }
 
-fn status_line(exporter: &Exporter, name: &str) -> u64 {
+/// A line of the kernel's on the process, in bytes.
+pub fn status_line(exporter: &Exporter, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", exporter.id())).unwrap();
     let line = status.lines().find(|line| line.starts_with(name)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+/// Sets the high-water mark back to what is resident now.
+pub fn forget_the_high_water_mark(exporter: &Exporter) {
+    std::fs::write(format!("/proc/{}/clear_refs", exporter.id()), "5").unwrap();
 }
 
 /// An exporter that has polled these jobs for a while, each with a small answer.
@@ -41,8 +47,7 @@ async fn rise(count: usize, fault: &str, done: impl Fn(f64, f64) -> bool) -> u64
     let limits = "  timeout: 30s\n  read_idle_timeout: 30s\n";
     let (simulated, exporter) = idle(&jobs, limits).await;
     let before = status_line(&exporter, "VmRSS:");
-    // Sets the high-water mark back to what is resident now.
-    std::fs::write(format!("/proc/{}/clear_refs", exporter.id()), "5").unwrap();
+    forget_the_high_water_mark(&exporter);
     for job in &jobs {
         assert!(simulated.handle.set_faults(job, faults(fault)));
     }

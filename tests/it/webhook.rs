@@ -1,5 +1,9 @@
 //! Webhooks from outside: the real binary, deliveries of the simulator and of whoever else reaches the port.
 
+mod again;
+mod memory;
+mod tls;
+
 use crate::support::exporter::{Exporter, Start};
 use crate::support::http::{Response, request, request_with_body};
 use crate::support::simulator::Simulated;
@@ -10,28 +14,47 @@ use std::time::Duration;
 
 const PATH: &str = "/webhooks/grid";
 
+/// The name of the file of public keys.
+const KEY: &str = "grid-webhook.pem";
+
 /// An exporter that takes webhooks of this signer in, and where.
 async fn start(signer: &WebhookSigner, base_url: &str, lines: &str) -> (Exporter, SocketAddr) {
     let yaml = format!(
         "grid: {{ base_url: '{base_url}', client_id: demo, client_secret: demo, read_idle_timeout: 2s, max_response_bytes: 4MiB }}\n\
          webhook: {{ listen_address: '127.0.0.1:0', public_key_files: [ grid-webhook.pem ] }}\n{lines}\n"
     );
-    let start = Start::with_config(&yaml);
-    std::fs::write(start.folder.path().join("grid-webhook.pem"), signer.public_key_pem()).unwrap();
+    begin(Start::with_config(&yaml), signer).await
+}
+
+/// Starts it with the signer's public key in its folder; tells where webhooks are taken in.
+async fn begin(start: Start, signer: &WebhookSigner) -> (Exporter, SocketAddr) {
+    std::fs::write(start.folder.path().join(KEY), signer.public_key_pem()).unwrap();
     let exporter = start.start().await;
-    let line = exporter.log_until(&["webhooks are taken in on"]).await;
-    let address = line.split("on http://").nth(1).unwrap().split('/').next().unwrap().parse().unwrap();
+    let address = taken_in_on(&exporter).await;
     (exporter, address)
 }
 
-fn body(delivery: &str, job: &str) -> String {
+/// Where webhooks are taken in, as the log says.
+pub async fn taken_in_on(exporter: &Exporter) -> SocketAddr {
+    let line = exporter.log_until(&["webhooks are taken in on http"]).await;
+    let url = line.split("taken in on ").nth(1).unwrap();
+    url.split("://").nth(1).unwrap().split('/').next().unwrap().parse().unwrap()
+}
+
+/// The end of a job of five rows, of which one failed.
+pub fn body(delivery: &str, job: &str) -> String {
     format!(
         r#"{{"id":"{delivery}","type":"BULK_UPLOAD.COMPLETED","data":{{"id":"{job}","status":"COMPLETED","progress":{{"total":5,"processed":5,"successful":4,"failed":1}},"errors":[{{"correlationId":"1","error":{{"code":"X"}}}}]}}}}"#
     )
 }
 
 async fn post(address: SocketAddr, signature: &str, body: &str) -> Response {
-    request_with_body(address, "POST", PATH, &[("X-Grid-Signature", signature)], body).await.unwrap()
+    try_to_post(address, signature, body).await.unwrap()
+}
+
+/// The same to an exporter that may be gone.
+pub async fn try_to_post(address: SocketAddr, signature: &str, body: &str) -> Result<Response, String> {
+    request_with_body(address, "POST", PATH, &[("X-Grid-Signature", signature)], body).await
 }
 
 fn outcome(scrape: &crate::support::scrape::Scrape, outcome: &str) -> f64 {
@@ -113,7 +136,7 @@ async fn a_thousand_deliveries_at_once_are_all_taken_once() {
 async fn a_key_that_is_replaced_is_used_at_once_and_a_reload_changes_the_path() {
     let (old, new) = (WebhookSigner::generate(), WebhookSigner::generate());
     let (exporter, address) = start(&old, "http://127.0.0.1:1", "").await;
-    std::fs::write(exporter.folder.path().join("grid-webhook.pem"), new.public_key_pem()).unwrap();
+    std::fs::write(exporter.folder.path().join(KEY), new.public_key_pem()).unwrap();
     exporter.log_until(&["the webhook's public keys changed"]).await;
     let body = body("Webhook:1", "Job:a");
     assert_eq!(post(address, &old.sign(body.as_bytes()), &body).await.status, 401);

@@ -54,6 +54,16 @@ fn meaning(kind: EventKind) -> Option<Notice> {
     }
 }
 
+/// What this means for us, of these paths. Of a file that is no list, its end alone matters, as a link may lead there:
+/// whoever writes a log into the folder of lists must not delay them.
+fn meaning_of(event: &notify::Event) -> Option<Notice> {
+    let is_list = |path: &PathBuf| {
+        let ending = path.extension().unwrap_or_default();
+        ["json", "yml", "yaml"].iter().any(|known| ending.eq_ignore_ascii_case(known))
+    };
+    meaning(event.kind).filter(|notice| *notice == Notice::Settled || event.paths.iter().any(is_list))
+}
+
 /// The lists and the watches on their folders, which go to a thread that may block and come back.
 struct Eyes {
     lists: FileLists,
@@ -66,7 +76,7 @@ impl Eyes {
     fn new(lists: FileLists, notices: mpsc::Sender<Notice>) -> Self {
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             // An error may stand for lost notices, so something changed. A full channel has some already.
-            let notice = event.map_or(Some(Notice::Settled), |event| meaning(event.kind));
+            let notice = event.map_or(Some(Notice::Settled), |event| meaning_of(&event));
             if let Some(notice) = notice {
                 let _full = notices.try_send(notice);
             }
@@ -186,6 +196,19 @@ mod tests {
         assert_eq!(meaning(renamed), Some(Notice::Settled));
         let data = EventKind::Modify(ModifyKind::Data(DataChange::Any));
         assert_eq!(meaning(data), Some(Notice::Writing));
+    }
+
+    #[test]
+    fn a_log_that_is_written_beside_the_lists_delays_nothing() {
+        use notify::event::DataChange;
+        let of = |kind, path: &str| meaning_of(&notify::Event::new(kind).add_path(path.into()));
+        let data = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        assert_eq!(of(data, "/x/exporter.log"), None);
+        assert_eq!(of(data, "/x/list"), None);
+        assert_eq!(of(data, "/x/list.yml"), Some(Notice::Writing));
+        assert_eq!(of(data, "/x/list.JSON"), Some(Notice::Writing));
+        let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        assert_eq!(of(written, "/x/where-a-link-leads"), Some(Notice::Settled));
     }
 
     #[tokio::test(start_paused = true)]

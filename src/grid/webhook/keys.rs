@@ -110,6 +110,11 @@ impl PublicKeys {
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let kind = std::fs::metadata(path)?.file_type();
+    if !kind.is_file() && !kind.is_dir() {
+        // It would be waited for, perhaps for ever.
+        return Err(io::Error::other("it is a pipe, a socket or a device"));
+    }
     let mut bytes = Vec::new();
     File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -187,6 +187,15 @@ fn files_that_hold_anything_else_are_told_in_one_line() {
     let point = b"-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAQ==\n-----END PUBLIC KEY-----\n";
     assert_eq!(message(point), "has a key that is no point of the curve");
     assert_eq!(message(&[&good[..], &vec![b' '; 70_000]].concat()), "has more than 65536 bytes");
+    let pipe = folder.path().join("pipe.pem");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let message = PublicKeys::load(&[pipe]).unwrap_err().to_string();
+    assert!(
+        message.ends_with(
+            "can't be read (it is a pipe, a socket or a device); name a file that this user may read"
+        ),
+        "{message}"
+    );
     let missing = PublicKeys::load(&["missing.pem".into()]).unwrap_err().to_string();
     assert!(
         missing.starts_with("webhook.public_key_files[0]: file missing.pem can't be read (No such file"),

@@ -92,7 +92,7 @@ fn render_figures(html: &mut String, summary: &Summary, overview: &Overview) {
         html,
         format_args!(
             "<dl class=\"figures\"><div><dt>Imports</dt><dd>{}</dd></div><div{attention}><dt>Need attention</dt><dd>{}</dd></div>\
-             <div><dt>Rows a second</dt><dd>{}</dd></div><div><dt>Rows since start</dt><dd>{}</dd></div>\
+             <div><dt>Rows a second</dt><dd>{}</dd></div><div><dt>Rows counted</dt><dd>{}</dd></div>\
              <div><dt>of them failed</dt><dd>{}</dd></div></dl>\n",
             whole(summary.jobs() as u64),
             whole(overview.attention as u64),

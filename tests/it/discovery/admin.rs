@@ -107,6 +107,16 @@ async fn bad_requests_are_told_as_problems() {
         assert_eq!(problem["status"], status);
         assert!(problem["detail"].as_str().unwrap().contains(part), "{problem}");
     }
+    for (method, path, allowed) in [
+        ("POST", "/api/v1/jobs/a", "GET, HEAD, PUT, DELETE"),
+        ("PUT", "/api/v1/jobs", "GET, HEAD"),
+        ("DELETE", "/api/v1/sd", "GET, HEAD"),
+    ] {
+        let answer = exporter.send(method, path, "").await;
+        assert_eq!((answer.status, answer.header("allow")), (405, allowed));
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        assert_eq!(answer.json()["detail"], format!("{method} is not possible here; use {allowed}."));
+    }
     assert_eq!(exporter.send("PUT", "/api/v1/jobs/a", "").await.status, 201);
     let answer = exporter.send("PUT", "/api/v1/jobs/b", "").await;
     assert_eq!(answer.status, 507);

@@ -198,3 +198,21 @@ async fn a_hundred_thousand_jobs_in_one_file_pause_no_scrape() {
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     exporter.scrape_until("all are published", |scrape| scrape.job_ids().len() == 100_000).await;
 }
+
+#[tokio::test]
+async fn a_pipe_among_the_files_is_told_and_holds_nothing_up() {
+    let simulated = api().await;
+    let start = Start::with_config(&config(&simulated, "job_files: [ 'jobs/*.yml' ]"));
+    let folder = start.folder.path().join("jobs");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("a.yml"), "- targets: [ 'Job:1' ]\n").unwrap();
+    let made = std::process::Command::new("mkfifo").arg(folder.join("pipe.yml")).status().unwrap();
+    assert!(made.success());
+    let exporter = start.start().await;
+    exporter.log_until(&["pipe.yml", "is a pipe, a socket or a device"]).await;
+    let scrape = shows(&exporter, &["Job:1"]).await;
+    assert!(scrape.value(FAILURES, &FILE) >= Some(1.0));
+    fs::remove_file(folder.join("pipe.yml")).unwrap();
+    fs::write(folder.join("b.yml"), "- targets: [ 'Job:2' ]\n").unwrap();
+    shows(&exporter, &["Job:1", "Job:2"]).await;
+}

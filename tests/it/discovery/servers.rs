@@ -15,14 +15,14 @@ const SUCCESS: &str = "grid_bulk_exporter_sd_last_success_timestamp_seconds";
 const HTTP: [(&str, &str); 1] = [("source", "http")];
 
 /// A server that answers each request with the same bytes, and keeps what it was asked.
-struct ListServer {
-    address: SocketAddr,
+pub(super) struct ListServer {
+    pub(super) address: SocketAddr,
     answer: Arc<Mutex<String>>,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl ListServer {
-    async fn start(answer: &str) -> Self {
+    pub(super) async fn start(answer: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let answer = Arc::new(Mutex::new(answer.to_owned()));
@@ -53,7 +53,7 @@ impl ListServer {
         answer.clone_into(&mut self.answer.lock().unwrap());
     }
 
-    fn last_request(&self) -> String {
+    pub(super) fn last_request(&self) -> String {
         self.requests.lock().unwrap().last().cloned().unwrap_or_default()
     }
 }
@@ -65,7 +65,7 @@ fn answer(status: &str, content_type: &str, body: &str) -> String {
     )
 }
 
-fn list(ids: &str) -> String {
+pub(super) fn list(ids: &str) -> String {
     answer(
         "200 OK",
         "application/json; charset=utf-8",

@@ -1,11 +1,14 @@
-//! Kills at random moments, under polls, PUTs and DELETEs: what was acknowledged is there after each start, and the
+//! Kills at random moments, under polls, PUTs, DELETEs and webhooks: what was acknowledged is there after each start, and the
 //! counters are those of a model. `GRID_TEST_KILLS=200 cargo test --test it storage::crash`, or `tests/crash/run`.
+
+mod deliveries;
 
 use super::{rows, start};
 use crate::support::exporter::Exporter;
 use crate::support::http;
 use crate::support::scrape::{Sample, Scrape};
 use crate::support::simulator::Simulated;
+use deliveries::Deliveries;
 use grid_bulk_exporter::clock::{SharedClock, SystemClock};
 use grid_bulk_exporter::job::counts::countable;
 use grid_bulk_exporter::sim::{Course, Ending, SimJobSpec};
@@ -130,8 +133,9 @@ fn model(kept: &Kept) -> RowTotals {
     sum
 }
 
-async fn check(exporter: &Exporter, acknowledged: &Mutex<Acknowledged>, round: u64) {
+async fn check(exporter: &Exporter, acknowledged: &Mutex<Acknowledged>, sent: &Deliveries, round: u64) {
     let scrape = exporter.scrape().await;
+    sent.check(exporter, &scrape, round).await;
     let label = |name: &str, sample: &Sample| sample.labels.get(name).cloned().unwrap_or_default();
     let teams: BTreeMap<String, String> = scrape
         .series("grid_bulk_job_info", &[])
@@ -157,8 +161,9 @@ async fn nothing_acknowledged_is_lost_and_the_counters_are_right_however_often_i
         spec.course.rows = countable((spec.course.rows_per_second * kills() as f64).round()).unwrap();
         simulated.handle.add_job(spec);
     }
-    let lines = format!("jobs: {names:?}");
     let folder = TempDir::new().unwrap();
+    let sent = Deliveries::new();
+    let lines = format!("jobs: {names:?}\n{}", sent.section(folder.path()));
     let acknowledged = Mutex::new(Acknowledged::default());
     let exporter = start(&simulated, folder.path(), &lines).start().await;
     exporter.scrape_until("all are read before they begin", crate::faults::matrix::all_are_read).await;
@@ -169,10 +174,11 @@ async fn nothing_acknowledged_is_lost_and_the_counters_are_right_however_often_i
             Some(running) => running,
             None => start(&simulated, folder.path(), &lines).start().await,
         };
-        check(&running, &acknowledged, round).await;
+        check(&running, &acknowledged, &sent, round).await;
         let life = Duration::from_millis(random.random_range(20..900));
         let workers =
             (0..3).map(|worker| use_the_admin_api(&running, &simulated, round, worker, &acknowledged));
+        let webhooks = (0..2).map(|worker| sent.send(&running, round, worker));
         let scrapes = async {
             let mut latest = shown;
             while let Ok(response) = http::get(running.address(), "/metrics").await {
@@ -190,7 +196,9 @@ async fn nothing_acknowledged_is_lost_and_the_counters_are_right_however_often_i
             tokio::time::sleep(life).await;
             running.signal(Signal::KILL);
         };
-        let (_, latest, ()) = tokio::join!(futures_util::future::join_all(workers), scrapes, kill);
+        let (workers, webhooks) =
+            (futures_util::future::join_all(workers), futures_util::future::join_all(webhooks));
+        let (_, _, latest, ()) = tokio::join!(workers, webhooks, scrapes, kill);
         shown = latest;
         running.ended().await;
         let kept = stored(folder.path(), &simulated.base_url).await;
@@ -201,7 +209,7 @@ async fn nothing_acknowledged_is_lost_and_the_counters_are_right_however_often_i
         );
     }
     let exporter = start(&simulated, folder.path(), &lines).start().await;
-    check(&exporter, &acknowledged, kills()).await;
+    check(&exporter, &acknowledged, &sent, kills()).await;
     let scrape = exporter
         .scrape_until("all jobs have ended", |scrape| {
             let jobs = |status| scrape.value("grid_bulk_jobs", &[("status", status)]).unwrap();
@@ -210,8 +218,9 @@ async fn nothing_acknowledged_is_lost_and_the_counters_are_right_however_often_i
         .await;
     assert!(rows(&scrape)[0] > 1000.0, "{:?}", rows(&scrape));
     let put = acknowledged.lock().unwrap().put.len();
-    println!("{} kills, {put} jobs added, {} deleted", kills(), acknowledged.lock().unwrap().deleted.len());
-    assert!(put as u64 > kills());
+    let (deleted, sent) = (acknowledged.lock().unwrap().deleted.len(), sent.acknowledged());
+    println!("{} kills, {put} jobs added, {deleted} deleted, {sent} webhooks taken", kills());
+    assert!(put as u64 > kills() && sent as u64 > kills());
 }
 
 /// The rows of all jobs of a scrape.
