@@ -4,6 +4,7 @@
 //! Pictures of all states are drawn into `target/screenshots`.
 
 mod states;
+mod users;
 
 use crate::support::browser::{Browser, Record};
 use crate::support::exporter::{Exporter, Start};
