@@ -22,7 +22,7 @@ pub(super) fn main(args: ServeArgs) -> ExitCode {
         let options =
             AppOptions { web: args.web, storage: args.storage, auto_reload: args.enable_auto_reload };
         let exporter = Exporter::start(Arc::new(args.inputs), options, clock).await?;
-        run(exporter, signals, CancellationToken::new()).await
+        Box::pin(run(exporter, signals, CancellationToken::new())).await
     })
 }
 
