@@ -8,6 +8,7 @@ mod control;
 mod deliveries;
 mod discovery;
 pub mod reload;
+mod service_manager;
 pub mod signals;
 mod watched;
 mod webhook;
@@ -16,6 +17,7 @@ use crate::app::control::Control;
 use crate::app::deliveries::Deliveries;
 use crate::app::discovery::Sources;
 use crate::app::reload::ConfigSource;
+use crate::app::service_manager::Pulse;
 use crate::app::watched::WatchedJobs;
 use crate::app::webhook::WebhookListener;
 use crate::catalog::Catalog;
@@ -89,6 +91,7 @@ pub struct Exporter {
     web: Arc<Web>,
     poller: Poller<GridClient>,
     control: Control,
+    pulse: Pulse<GridClient>,
     keeper: Option<Keeper>,
     prepared_webhook: Option<webhook::Prepared>,
     reload: mpsc::Sender<ReloadRequest>,
@@ -157,6 +160,7 @@ impl Exporter {
         own.reload.loaded(clock.now());
         let (reload, requests) = mpsc::channel(4);
         let (admin, asked) = mpsc::channel(256);
+        let (pulse, alive) = Pulse::new(jobs.poller.heartbeat());
         let web = Arc::new(Web {
             exposition: Arc::clone(&exposition),
             scrapes: (options.max_requests > 0).then(|| Arc::new(Semaphore::new(options.max_requests))),
@@ -180,6 +184,7 @@ impl Exporter {
             source,
             requests,
             admin: asked,
+            alive,
             heard,
             deliveries: Deliveries::default(),
             webhook,
@@ -191,7 +196,7 @@ impl Exporter {
             grid: config.grid,
             fingerprint: fingerprint.filter(|_| auto_reload),
         };
-        Ok(Self { listeners, addresses, web, poller, control, keeper, prepared_webhook, reload })
+        Ok(Self { listeners, addresses, web, poller, control, pulse, keeper, prepared_webhook, reload })
     }
 
     /// The addresses that are listened on, with the ports that were chosen.
@@ -246,6 +251,14 @@ impl Exporter {
         if let Some(keeper) = self.keeper {
             keeping.spawn(keeper.run(last.child_token()));
         }
+        if let Some(every) = service_manager::watchdog() {
+            let watch = service_manager::watch(every, self.pulse, service_manager::alive);
+            tasks.spawn(async move {
+                watch.await;
+                "watchdog"
+            });
+        }
+        service_manager::ready("serving");
         tokio::select! {
             biased;
             () = shutdown.cancelled() => {}
@@ -259,6 +272,7 @@ impl Exporter {
                 return Err(AppError::TaskEnded(name));
             }
         }
+        service_manager::stopping();
         info!("stopping: answering what is under way");
         let mut answering = 2;
         while answering > 0

@@ -36,7 +36,7 @@ const VERSION: &str = concat!(
 );
 
 const AFTER_HELP: &str = "\
-Credentials: set GRID_CLIENT_ID and GRID_CLIENT_SECRET, or name them in the configuration file.
+Credentials: set GRID_CLIENT_ID and GRID_CLIENT_SECRET (or the same with _FILE, for files that hold them), or name them in the configuration file.
 Each flag is also an environment variable: GRID_EXPORTER_ and the flag's name in capitals with `_` for `.` and `-`, \
 such as GRID_EXPORTER_WEB_LISTEN_ADDRESS. A flag beats the environment, the environment beats the file.";
 

@@ -22,6 +22,7 @@ pub(super) fn main(args: ServeArgs) -> ExitCode {
         let options =
             AppOptions { web: args.web, storage: args.storage, auto_reload: args.enable_auto_reload };
         let exporter = Exporter::start(Arc::new(args.inputs), options, clock).await?;
+        // Large, as it holds all parts.
         Box::pin(run(exporter, signals, CancellationToken::new())).await
     })
 }

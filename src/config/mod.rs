@@ -4,6 +4,7 @@
 //! and lets [`merge`] put flags over environment over file. [`keys`] is the table of all keys. Each part of the
 //! program takes its own section, never the whole. [`web_file`] reads the web server's own file.
 
+mod credential;
 mod discovery;
 pub mod environment;
 pub mod error;

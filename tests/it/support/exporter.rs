@@ -16,7 +16,13 @@ use tokio::process::{Child, Command};
 pub fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_grid-bulk-exporter"));
     command.kill_on_drop(true).stdin(Stdio::null());
-    for variable in ["GRID_CLIENT_ID", "GRID_CLIENT_SECRET", "GRID_JOBS", "LIGHTSPARK_GRID_BASE_URL"] {
+    for variable in [
+        "GRID_CLIENT_ID",
+        "GRID_CLIENT_SECRET",
+        "GRID_CLIENT_SECRET_FILE",
+        "GRID_JOBS",
+        "LIGHTSPARK_GRID_BASE_URL",
+    ] {
         command.env_remove(variable);
     }
     command
