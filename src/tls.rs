@@ -7,6 +7,7 @@
 mod client_auth;
 pub mod server;
 pub mod stream;
+mod validity;
 
 use crate::config::{ClientCertificate, TlsConfig};
 use rustls::client::WebPkiServerVerifier;

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 /// A listener that can be started: its keys were read, its address is bound.
 pub(super) struct Prepared {
@@ -90,7 +90,11 @@ impl WebhookListener {
             return Ok(Some(present));
         }
         let made = TlsServer::new(config.clone(), WebhookConfig::TLS_SECTION, places.clone(), true);
-        made.map(|tls| Some(Arc::new(tls))).map_err(|error| error.to_string())
+        let made = made.map_err(|error| error.to_string())?;
+        if let Some(warning) = made.warning() {
+            warn!("{warning}");
+        }
+        Ok(Some(Arc::new(made)))
     }
 
     /// Listens as prepared from now on, or not at all.

@@ -74,10 +74,12 @@ pub fn web_summary(file: &WebFile) -> String {
 fn check(inputs: &Inputs) -> ExitCode {
     match reload::draft(inputs) {
         Ok(draft) => {
-            if let Err(fault) = try_client(&draft) {
-                return super::refuse(&fault);
-            }
-            let _unread = std::io::stdout().lock().write_all(summary(&draft).as_bytes());
+            let warning = match try_client(&draft) {
+                Ok(warning) => warning.map(|warning| format!("warning: {warning}\n")).unwrap_or_default(),
+                Err(fault) => return super::refuse(&fault),
+            };
+            let said = summary(&draft) + &warning;
+            let _unread = std::io::stdout().lock().write_all(said.as_bytes());
             ExitCode::SUCCESS
         }
         Err(faults) => super::refuse_faults(&faults),
@@ -86,8 +88,8 @@ fn check(inputs: &Inputs) -> ExitCode {
 
 /// Builds the Grid client, and those of `job_http`, as `serve` would, and reads the webhook's keys: certificates and
 /// secret files show only then whether they can be used.
-/// Nothing is sent.
-fn try_client(draft: &Draft) -> Result<(), String> {
+/// Nothing is sent. Gives what is wrong with the time of the webhook's certificate.
+fn try_client(draft: &Draft) -> Result<Option<String>, String> {
     let clock: SharedClock = Arc::new(SystemClock);
     let own = OwnMetrics::new(&clock).map_err(|error| error.to_string())?;
     GridClient::new(&draft.grid_for_trial(), own.api, clock)
@@ -99,11 +101,12 @@ fn try_client(draft: &Draft) -> Result<(), String> {
         let keys = PublicKeys::load(&webhook.public_key_files);
         keys.map_err(|error| draft.places.locate(&error.to_string()))?;
         if let Some(tls) = &webhook.tls {
-            TlsServer::new(tls.clone(), WebhookConfig::TLS_SECTION, draft.places.clone(), true)
-                .map_err(|error| draft.places.locate(&error.to_string()))?;
+            let server = TlsServer::new(tls.clone(), WebhookConfig::TLS_SECTION, draft.places.clone(), true);
+            let server = server.map_err(|error| draft.places.locate(&error.to_string()))?;
+            return Ok(server.warning());
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// What was read, a line for each matter; where credentials come from and not what they are.

@@ -50,6 +50,11 @@ pub enum Unhealthy {
         /// Why.
         source: hyper::Error,
     },
+    /// An answer that is not HTTP: most likely TLS.
+    #[error(
+        "{0} does not answer in HTTP; if the exporter there speaks TLS, give the --web.config.file that it has"
+    )]
+    NotHttp(String),
     /// No TLS.
     #[error(
         "{url} does not answer: TLS can't be had ({reason}); is the exporter running with this web configuration file?"
@@ -207,6 +212,7 @@ async fn ask_over(
         Ok(status) => Err(Unhealthy::Status { url, status }),
         // In TLS 1.3 the refusal comes after the handshake.
         Err(error) if wants_certificate(&error) => asks_for_a_certificate(),
+        Err(error) if error.is_parse() && question.scheme == "http" => Err(Unhealthy::NotHttp(url)),
         Err(source) => Err(Unhealthy::Answer { url, source }),
     }
 }

@@ -6,6 +6,7 @@
 
 use super::TlsError;
 use super::client_auth::ClientVerifier;
+use super::validity::Validity;
 use crate::config::web_file::{CipherSuite, Curve, Pem, TlsVersion};
 use crate::config::{ConfigFingerprint, Places, TlsServerConfig};
 use arc_swap::ArcSwap;
@@ -16,12 +17,13 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion, version};
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// The time for a handshake.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,10 +43,26 @@ pub struct TlsServer {
     /// Where its keys stand.
     places: Places,
     http2: bool,
-    current: ArcSwap<ServerConfig>,
+    current: ArcSwap<Current>,
     /// The files' state when they were last read, well or not.
     seen: ArcSwap<Vec<ConfigFingerprint>>,
     reading: Mutex<()>,
+}
+
+/// What the files said when they were last read well.
+#[derive(Debug)]
+struct Current {
+    config: Arc<ServerConfig>,
+    validity: Option<Validity>,
+    /// Whether it was said already that the certificate is out of its time.
+    is_told: AtomicBool,
+}
+
+impl Current {
+    /// Why clients refuse the certificate now, if they do.
+    fn fault(&self) -> Option<String> {
+        self.validity.as_ref()?.fault_at(self.config.time_provider.current_time()?)
+    }
 }
 
 impl TlsServer {
@@ -57,7 +75,9 @@ impl TlsServer {
         http2: bool,
     ) -> Result<Self, TlsError> {
         let seen = fingerprints(&config);
-        let current = server_config(&config, section, http2)?;
+        let current = read(&config, section, http2)?;
+        // Whoever made this asks for `warning`.
+        current.is_told.store(current.fault().is_some(), Ordering::Relaxed);
         Ok(Self {
             config,
             section: section.to_owned(),
@@ -73,6 +93,13 @@ impl TlsServer {
     #[must_use]
     pub fn is_of(&self, config: &TlsServerConfig, http2: bool) -> bool {
         self.config == *config && self.http2 == http2
+    }
+
+    /// That the certificate has expired, or is not valid yet, with its place in the configuration; to be told by whoever
+    /// made this. What comes later is logged with the next handshake.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        self.current.load().fault().map(|fault| self.places.locate(&fault))
     }
 
     /// Shakes hands, in [`HANDSHAKE_TIMEOUT`] at most; a client that is refused gets the alert that says why.
@@ -96,6 +123,17 @@ impl TlsServer {
 
     /// The configuration for the next handshake, read anew if a file has changed.
     fn current(&self) -> Arc<ServerConfig> {
+        let current = self.newest();
+        if !current.is_told.load(Ordering::Relaxed)
+            && let Some(fault) = current.fault()
+            && !current.is_told.swap(true, Ordering::Relaxed)
+        {
+            warn!("{}", self.places.locate(&fault));
+        }
+        Arc::clone(&current.config)
+    }
+
+    fn newest(&self) -> Arc<Current> {
         if *self.seen.load_full() == fingerprints(&self.config) {
             return self.current.load_full();
         }
@@ -103,9 +141,9 @@ impl TlsServer {
         if let Ok(_reading) = self.reading.try_lock() {
             // Taken before the files are read, so that a change meanwhile is seen with the next handshake.
             self.seen.store(Arc::new(fingerprints(&self.config)));
-            match server_config(&self.config, &self.section, self.http2) {
-                Ok(config) => {
-                    self.current.store(Arc::new(config));
+            match read(&self.config, &self.section, self.http2) {
+                Ok(current) => {
+                    self.current.store(Arc::new(current));
                     info!("{}: certificates were read anew", self.section);
                 }
                 Err(fault) => {
@@ -141,11 +179,13 @@ fn fingerprints(config: &TlsServerConfig) -> Vec<ConfigFingerprint> {
         .collect()
 }
 
-fn server_config(config: &TlsServerConfig, section: &str, http2: bool) -> Result<ServerConfig, TlsError> {
+fn read(config: &TlsServerConfig, section: &str, http2: bool) -> Result<Current, TlsError> {
     let provider = Arc::new(provider(config));
     let verifier = ClientVerifier::new(config, section, &provider)?;
     let (chain, chain_file) = certificates(&config.certificate, section, ["cert", "cert_file"])?;
     let (key, key_file) = private_key(&config.key, section)?;
+    let place = format!("{section}.{}", if chain_file.is_some() { "cert_file" } else { "cert" });
+    let validity = Validity::of(&chain, place, chain_file.clone());
     let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions(config))
         .map_err(|error| TlsError::Setup(error.to_string()))?;
@@ -164,7 +204,7 @@ fn server_config(config: &TlsServerConfig, section: &str, http2: bool) -> Result
     if http2 {
         server.alpn_protocols.insert(0, b"h2".to_vec());
     }
-    Ok(server)
+    Ok(Current { config: Arc::new(server), validity, is_told: AtomicBool::new(false) })
 }
 
 /// ring's algorithms, as far as they are chosen.

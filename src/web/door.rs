@@ -61,7 +61,7 @@ pub fn check(path: &Path) -> Result<WebFile, DoorError> {
 }
 
 fn open(path: &Path, before: Option<&Opened>) -> Result<Opened, DoorError> {
-    let file = web_file::load(path)?;
+    let mut file = web_file::load(path)?;
     let same = before.and_then(|before| before.tls.as_ref()).zip(file.tls.as_ref());
     let tls = match (&file.tls, same) {
         // Its sessions stay.
@@ -74,6 +74,9 @@ fn open(path: &Path, before: Option<&Opened>) -> Result<Opened, DoorError> {
         }
         (None, _) => None,
     };
+    if let Some(message) = tls.as_ref().and_then(|tls| tls.warning()) {
+        file.warnings.push(Fault { file: None, line: None, key: None, message });
+    }
     Ok(Opened { file, tls })
 }
 

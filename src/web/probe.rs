@@ -10,6 +10,7 @@ use crate::poller::{Course, FRESH, MOST_PROBES, ProbeError};
 use crate::store::{JobSnapshot, Outcome};
 use crate::web::Web;
 use crate::web::respond::{self, Response};
+use bytes::Bytes;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::time::Duration;
@@ -48,9 +49,10 @@ pub async fn answer(web: &Web, query: &str, request: &HeaderMap) -> Response {
     if let Some(course) = course {
         return respond::words(StatusCode::OK, &told(&job, &course, &series, limit));
     }
-    let mut response = respond::whole(StatusCode::OK, Format::Text004.content_type(), series);
+    let series = Bytes::from(series);
+    let mut response = respond::whole(StatusCode::OK, Format::Text004.content_type(), series.clone());
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    respond::compress_for(request, response, &series)
 }
 
 /// What is known of a job whose poll did not end in time: it goes on, and the store will have what comes of it.

@@ -134,7 +134,10 @@ async fn healthcheck_fails_on_another_status_or_none() {
     assert_eq!(said, "unhealthy: http://127.0.0.1:PORT/-/healthy answers 503 Service Unavailable, not 200\n");
     let (code, said, _) = healthcheck("SSH-2.0-OpenSSH\r\n", "").await;
     assert_eq!(code, Some(1));
-    assert!(said.starts_with("unhealthy: http://127.0.0.1:PORT/-/healthy does not answer: "), "{said}");
+    assert!(
+        said.starts_with("unhealthy: http://127.0.0.1:PORT/-/healthy does not answer in HTTP; "),
+        "{said}"
+    );
     let (code, said, _) = healthcheck("", "").await;
     assert_eq!(code, Some(1), "{said}");
 }

@@ -4,6 +4,7 @@
 //! Pictures of all states are drawn into `target/screenshots`.
 
 mod states;
+mod users;
 
 use crate::support::browser::{Browser, Record};
 use crate::support::exporter::{Exporter, Start};
@@ -187,6 +188,9 @@ async fn it_works_without_a_script() {
     browser.click("thead .import a").await;
     browser.wait_until("location.search === '?q=grow&sort=name'").await;
     browser.wait_until(&format!("{NAMES}[0] === 'br-agents'")).await;
+    let inputs = "JSON.stringify([...new FormData(document.querySelector('form.filter'))].map(([name, value]) => `${name}=${value}`))";
+    browser.open(&format!("http://{}/?q=grow&sort=name&limit=7", exporter.address())).await;
+    browser.wait_until(&format!("{inputs} === '[\"q=grow\",\"sort=name\",\"limit=7\"]'")).await;
     browser.click("[data-key='Job:moves'] summary").await;
     browser.wait_until("document.querySelector('[data-key=\"Job:moves\"] .codes li').offsetHeight > 0").await;
     browser.click("[data-key='Job:moves'] a").await;

@@ -171,3 +171,18 @@ async fn what_can_not_be_probed_is_told_in_one_line_and_never_reaches_the_api() 
     assert_eq!(answer.status, 403);
     assert!(answer.text().contains("--web.enable-probe"));
 }
+
+#[tokio::test]
+async fn a_prober_gets_gzip_where_it_asks_for_it() {
+    let simulated = Simulated::with_scenario(JOBS).await;
+    let exporter = start(&simulated, "[ 'Job:a' ]").await;
+    let path = "/probe?target=Job:b";
+    let plain = exporter.get(path).await;
+    assert_eq!(plain.header("content-encoding"), "");
+    let packed = exporter.request("GET", path, &[("Accept-Encoding", "gzip")]).await;
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    assert_eq!(packed.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&packed.body[..]), &mut text).unwrap();
+    assert!(text.contains("grid_bulk_job_status{status=\"COMPLETED\"} 1\n"), "{text}");
+}

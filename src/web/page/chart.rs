@@ -40,8 +40,8 @@ pub(super) fn render(html: &mut String, history: &History) {
     put(
         html,
         format_args!(
-            "<figcaption><span>{}</span><span class=\"key\"><i class=\"done\"></i>processed <i class=\"failed\"></i>failed, \
-             up to {} rows</span><span>{}</span></figcaption></figure>",
+            "<figcaption><span>{}</span><span class=\"key\"><i class=\"done\"></i>processed <i class=\"failed\"></i>failed</span>\
+             <span>top line: {} rows</span><span>{}</span></figcaption></figure>",
             clock(first.at),
             count(top.round()),
             clock(last.at),

@@ -117,7 +117,9 @@ fn render_filter(html: &mut String, web: &Web, view: &View) {
     let chip = view.chip.iter().flat_map(|chip| chip.split("&amp;")).filter_map(|part| part.split_once('='));
     let labels = view.filter.labels().map(|(name, value)| ("label", format!("{name}:{value}")));
     let sort = view.sort_name().map(|name| ("sort", name));
-    for (name, value) in chip.map(|(name, value)| (name, value.to_owned())).chain(labels).chain(sort) {
+    let limit = view.limit().map(|rows| ("limit", rows));
+    let chip = chip.map(|(name, value)| (name, value.to_owned()));
+    for (name, value) in chip.chain(labels).chain(sort).chain(limit) {
         put(html, format_args!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(&value)));
     }
     html.push_str("<noscript><button>Filter</button></noscript><kbd aria-hidden=\"true\">/</kbd></form>\n");

@@ -128,6 +128,11 @@ impl View {
         self.query(self.chip.as_deref(), self.sort, self.reversed, offset)
     }
 
+    /// The rows of a page, if they are not as many as usual.
+    pub(super) fn limit(&self) -> Option<String> {
+        (self.rows() != ROWS).then(|| self.rows().to_string())
+    }
+
     /// The sort as the query names it, if it is not the usual one.
     pub(super) fn sort_name(&self) -> Option<String> {
         name_of(self.sort, self.reversed)
@@ -143,9 +148,7 @@ impl View {
             parts.push(format!("label={}", utf8_percent_encode(&label, NON_ALPHANUMERIC)));
         }
         parts.extend(name_of(sort, reversed).map(|name| format!("sort={name}")));
-        if self.rows() != ROWS {
-            parts.push(format!("limit={}", self.rows()));
-        }
+        parts.extend(self.limit().map(|rows| format!("limit={rows}")));
         if offset > 0 {
             parts.push(format!("offset={offset}"));
         }

@@ -40,10 +40,11 @@ pub(super) fn render(html: &mut String, job: &JobSnapshot, now: UnixTime, link: 
     {
         put(html, format_args!("<span class=\"label\">{label} <bdi>{}</bdi></span> ", escape(value)));
     }
-    put(
-        html,
-        format_args!("<span class=\"by\">named by {}</span></div></th>", escape(&job.sources.join(", "))),
-    );
+    // The usual source goes without saying; the import's own page says it.
+    if *job.sources != ["jobs"] {
+        put(html, format_args!("<span class=\"by\">named by {}</span>", escape(&job.sources.join(", "))));
+    }
+    html.push_str("</div></th>");
 
     html.push_str("<td role=\"cell\" class=\"status\">");
     render_status(html, job, now);
@@ -78,6 +79,11 @@ pub(super) fn render_status(html: &mut String, job: &JobSnapshot, now: UnixTime)
     };
     let class = if note == "for " { "note" } else { "note bad" };
     put(html, format_args!("<div class=\"{class}\">{note}{}</div>", lasting(since, now)));
+    // Else nothing but the colour of the row says why it needs attention.
+    if let (Rank::Failing | Rank::EndedBadly, Some(progress)) = (Rank::of(job, now), observed.progress) {
+        let share = percent(progress.failed, progress.processed);
+        put(html, format_args!("<div class=\"note bad\">{share} % of its rows failed</div>"));
+    }
 }
 
 /// The bar: successful, failed, and what is to go.
@@ -233,6 +239,18 @@ mod tests {
         let html = row(&running);
         assert!(html.contains(">1 min</td>") && html.contains(">10</td>"), "{html}");
         assert_eq!(seconds_left(&failed(running, PollFailure::Timeout), ms(1_300_000)), None);
+    }
+
+    #[test]
+    fn a_row_tells_that_many_of_its_rows_failed_and_who_else_than_the_configuration_names_it() {
+        let mut bad = read(job("Job:a"), "PROCESSING", 1000.0, 400.0, 100.0);
+        let html = row(&bad);
+        assert!(html.contains("<div class=\"note bad\">25 % of its rows failed</div>"), "{html}");
+        assert!(!html.contains("named by"), "{html}");
+        bad.sources = vec!["jobs", "job_http"].into();
+        assert!(row(&bad).contains("named by jobs, job_http"));
+        let fine = row(&read(job("Job:a"), "PROCESSING", 1000.0, 400.0, 1.0));
+        assert!(!fine.contains("rows failed"), "{fine}");
     }
 
     #[test]

@@ -14,6 +14,7 @@
   let timer = 0;
   let asking = null;
   let answered = Date.now();
+  let trouble = 'does not answer';
 
   const span = (seconds) =>
     seconds < 60 ? `${seconds} s`
@@ -32,7 +33,7 @@
   };
 
   const say = () => {
-    const text = `The exporter does not answer; what is shown is ${span(Math.floor((Date.now() - answered) / 1000))} old.`;
+    const text = `The exporter ${trouble}; what is shown is ${span(Math.floor((Date.now() - answered) / 1000))} old.`;
     if (lost.textContent !== text) lost.textContent = text;
   };
 
@@ -105,6 +106,7 @@
     const limit = setTimeout(() => mine.abort(), 15000);
     const url = location.href.split('#')[0];
     const began = performance.now();
+    let refused = 'does not answer';
     try {
       const headers = url === shown ? { 'If-None-Match': tag } : {};
       const answer = await fetch(url, { headers, signal: mine.signal, cache: 'no-store' });
@@ -112,7 +114,8 @@
         show(await answer.text());
         shown = url;
       } else if (answer.status !== 304) {
-        throw new Error(String(answer.status));
+        refused = `answers ${answer.status}`;
+        throw new Error(refused);
       }
       answered = Date.now();
       lost.hidden = true;
@@ -121,6 +124,7 @@
     } catch (error) {
       // A newer question took this one's place.
       if (asking !== mine) return;
+      trouble = refused;
       lost.hidden = false;
       wait = Math.min(SLOWEST, wait * 2);
     } finally {

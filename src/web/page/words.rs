@@ -19,7 +19,16 @@ pub(super) fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => {
+            '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}' => {
                 let _infallible = write!(escaped, "\\u{{{:x}}}", u32::from(character));
             }
             other if other.is_control() => {
@@ -128,6 +137,9 @@ mod tests {
         assert_eq!(escape("<script>\"'&"), "&lt;script&gt;&quot;&#39;&amp;");
         assert_eq!(escape("a\u{202e}b\n"), "a\\u{202e}b\\u{a}");
         assert_eq!(escape("ünïcode 试"), "ünïcode 试");
+        for mark in ['\u{61c}', '\u{200f}', '\u{2028}', '\u{2069}', '\u{ad}', '\u{e0041}'] {
+            assert_eq!(escape(&mark.to_string()), format!("\\u{{{:x}}}", u32::from(mark)));
+        }
     }
 
     #[test]

@@ -62,6 +62,31 @@ async fn an_ordinary_day_looks_good_in_every_way() {
 }
 
 #[tokio::test]
+async fn names_without_end_keep_to_the_width_of_a_phone() {
+    let (id, name, label) = ("y".repeat(230), "x".repeat(400), "z".repeat(60));
+    let words = "word ".repeat(60);
+    let jobs =
+        format!("[ {{ id: 'Job:{id}', labels: {{ name: {name}, {label}: '{words}', team: {name} }} }} ]");
+    let exporter = Start::with_config(&config("http://127.0.0.1:9", &jobs)).start().await;
+    let browser = Browser::start().await;
+    for path in ["/".to_owned(), format!("/jobs/Job%3A{id}")] {
+        browser.open(&format!("http://{}{path}", exporter.address())).await;
+        for size in [(360, 740), (830, 900), (1280, 900)] {
+            browser.look(size, false).await;
+            // A phone shows a page that is too wide in a wider window.
+            browser
+                .wait_until(&format!(
+                    "innerWidth === {0} && document.documentElement.scrollWidth === {0}",
+                    size.0
+                ))
+                .await;
+        }
+    }
+    assert_clean(&browser.record().await, &exporter);
+    browser.quit().await;
+}
+
+#[tokio::test]
 async fn an_api_that_is_down_is_told_with_what_is_stale() {
     let simulated =
         Simulated::with_scenario(&IMPORTS.replace("{ fault: http_status, status: 500 }", "")).await;

@@ -1,7 +1,9 @@
 //! Certificates and users that change while the exporter runs.
 
-use super::support::{hash, self_signed, serve, signed, start, tls};
+use super::support::{hash, run, self_signed, serve, signed, start, tls};
 use crate::support::exporter::Exporter;
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use std::path::Path;
 
 async fn subject(exporter: &Exporter) -> String {
     let done = exporter.s_client("").await;
@@ -84,4 +86,35 @@ async fn the_file_itself_is_read_anew_and_a_bad_one_keeps_the_one_before() {
     write(&format!("{}http_server_config: {{ headers: {{ X-Frame-Options: sameorigin }} }}\n", tls("")));
     let (status, done) = exporter.curl("/metrics", &["-D", "-", "-o", "/dev/null"]).await;
     assert!(status == "200" && done.out.contains("x-frame-options: sameorigin"), "{done:?}");
+}
+
+/// The certificate `server`, valid in these years.
+fn valid(folder: &Path, from: i32, until: i32) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(until, 1, 1));
+    std::fs::write(folder.join("server.key"), key.serialize_pem()).unwrap();
+    std::fs::write(folder.join("server.crt"), params.self_signed(&key).unwrap().pem()).unwrap();
+}
+
+#[tokio::test]
+async fn a_certificate_out_of_its_time_is_told_at_the_start_and_when_it_is_renewed() {
+    let start = start().await;
+    valid(start.folder.path(), 2020, 2021);
+    let exporter = serve(start, &tls("")).await;
+    let expired =
+        "level=warn|web.yml:2: tls_server_config.cert_file|server.crt has expired (2021-01-01 00:00 UTC)";
+    let said: Vec<_> = expired.split('|').collect();
+    exporter.log_until(&said).await;
+    assert_eq!(exporter.curl("/metrics", &[]).await.0, "200", "it is the client's to refuse it");
+    let times = exporter.log().lines().filter(|line| line.contains("has expired")).count();
+    assert_eq!(times, 1, "{}", exporter.log());
+    let binary = env!("CARGO_BIN_EXE_grid-bulk-exporter");
+    let checked =
+        run(exporter.folder.path(), binary, &["check-config", "--web.config.file=web.yml"], "").await;
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    assert!(checked.out.contains("warning: web.yml:2: tls_server_config.cert_file"), "{checked:?}");
+    valid(exporter.folder.path(), 2090, 2091);
+    assert_eq!(exporter.curl("/metrics", &[]).await.0, "200");
+    exporter.log_until(&["level=warn", "is not valid yet (2090-01-01 00:00 UTC)"]).await;
 }

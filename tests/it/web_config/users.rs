@@ -138,6 +138,10 @@ async fn healthcheck_knows_the_scheme_and_takes_a_wish_for_a_certificate_for_a_s
         let by_variable = [("GRID_EXPORTER_WEB_CONFIG_FILE", "web.yml")];
         let done = run_in(&exporter.folder, &["healthcheck", &address], &by_variable).await;
         assert_eq!(done.code, Some(0), "{done:?}");
+        if web.contains("cert_file") {
+            let done = run_in(&exporter.folder, &["healthcheck", &address], &[]).await;
+            assert!(done.code == Some(1) && done.stderr.contains("give the --web.config.file"), "{done:?}");
+        }
         // A file that was spoilt later does not make the exporter unhealthy.
         let spoilt = format!("{web}nonsense: 1\n");
         std::fs::write(exporter.folder.path().join("web.yml"), spoilt).unwrap();
