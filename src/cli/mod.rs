@@ -10,6 +10,7 @@ pub mod flags;
 pub mod healthcheck;
 pub mod listen;
 mod serve;
+mod shard;
 pub mod simulate;
 
 use crate::config::{Environment, Faults, Inputs, WebOptions};
@@ -18,6 +19,7 @@ use crate::telemetry::log::LogOptions;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use flags::{LogFlags, ServeFlags, WebFlags};
 use serve::StartError;
+use shard::ShardFlags;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -94,6 +96,9 @@ struct CheckConfigFlags {
     /// The configuration file
     #[arg(value_name = "FILE")]
     file: PathBuf,
+
+    #[command(flatten)]
+    shard: ShardFlags,
 }
 
 #[derive(clap::Args)]
@@ -158,15 +163,20 @@ pub fn parse(
             .into_options()
             .map_err(|message| definition().error(clap::error::ErrorKind::ValueValidation, message))
     };
+    let shard = |flags: ShardFlags| {
+        flags
+            .into_shard(&lookup)
+            .map_err(|message| definition().error(clap::error::ErrorKind::ValueValidation, message))
+    };
     let environment = Environment::read(&lookup);
     Ok(match line.command.unwrap_or_else(|| Commands::Serve(Box::new(line.serve))) {
         Commands::Serve(flags) => {
-            let ServeFlags { config, web: web_flags, storage, log } = *flags;
+            let ServeFlags { config, shard: shard_flags, web: web_flags, storage, log } = *flags;
             let config_file = config.file.or_else(default_config_file);
-            let web = web(web_flags)?;
+            let (web, shard) = (web(web_flags)?, shard(shard_flags)?);
             let admin_api = web.enable_admin_api;
             Command::Serve(Box::new(ServeArgs {
-                inputs: Inputs { config_file, jobs: config.jobs, environment, admin_api },
+                inputs: Inputs { config_file, jobs: config.jobs, environment, admin_api, shard },
                 enable_auto_reload: config.enable_auto_reload,
                 web,
                 storage: storage.into_options(),
@@ -181,7 +191,8 @@ pub fn parse(
         Commands::Simulate(args) => Command::Simulate(args),
         Commands::CheckConfig(flags) => {
             let config_file = Some(flags.file);
-            Command::CheckConfig(Inputs { config_file, environment, ..Inputs::default() })
+            let shard = shard(flags.shard)?;
+            Command::CheckConfig(Inputs { config_file, environment, shard, ..Inputs::default() })
         }
         Commands::Healthcheck(flags) => Command::Healthcheck(web(flags.web)?),
     })

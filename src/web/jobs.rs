@@ -8,7 +8,7 @@ use crate::job::JobId;
 use crate::store::JobSnapshot;
 use crate::web::Web;
 use crate::web::filter::Filter;
-use crate::web::problem::problem;
+use crate::web::problem::{misdirected, problem};
 use crate::web::respond::{self, Response};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -119,6 +119,9 @@ pub fn answer(web: &Web, query: &str, request: &HeaderMap) -> Response {
 /// Answers with one job.
 #[must_use]
 pub fn one(web: &Web, id: &JobId) -> Response {
+    if let Some(elsewhere) = web.elsewhere(id) {
+        return misdirected(&elsewhere);
+    }
     match web.store.job(id) {
         Some(job) => respond::json(bytes_of(&view(&job))),
         None => problem(StatusCode::NOT_FOUND, &format!("{id} is not watched.")),

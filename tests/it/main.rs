@@ -31,6 +31,7 @@ mod probe;
 mod prometheus;
 mod secrets;
 mod serve;
+mod shards;
 mod sim;
 mod storage;
 mod support;
