@@ -12,6 +12,8 @@ pub mod listen;
 mod serve;
 mod shard;
 pub mod simulate;
+mod terminal;
+pub mod watch;
 
 use crate::config::{Environment, Faults, Inputs, WebOptions};
 use crate::storage::StorageOptions;
@@ -69,6 +71,11 @@ enum Commands {
     Simulate(Box<simulate::SimulateArgs>),
     /// Read a configuration file and say what is in it, or everything that is wrong with it
     CheckConfig(CheckConfigFlags),
+    /// Follow imports in the terminal until they end; exit code 1 if rows failed
+    ///
+    /// Bars in a terminal, lines elsewhere. Exit codes: 0 all ended well, 1 rows or an import failed (--fail-on), 2 it could
+    /// not be done (command line, configuration, credentials, an import that is not there), 130 by Ctrl-C.
+    Watch(Box<watch::WatchCommand>),
     /// Ask the running exporter whether it is healthy; exit code 0 or 1, for containers
     ///
     /// Takes the flags and variables by which the exporter was started, and asks the first listen address.
@@ -118,6 +125,8 @@ pub enum Command {
     Simulate(Box<simulate::SimulateArgs>),
     /// `check-config FILE`
     CheckConfig(Inputs),
+    /// `watch JOB…`
+    Watch(Box<watch::WatchArgs>),
     /// `healthcheck`
     Healthcheck(WebOptions),
 }
@@ -168,6 +177,7 @@ pub fn parse(
             .into_shard(&lookup)
             .map_err(|message| definition().error(clap::error::ErrorKind::ValueValidation, message))
     };
+    let refusal = |message: String| definition().error(clap::error::ErrorKind::ValueValidation, message);
     let environment = Environment::read(&lookup);
     Ok(match line.command.unwrap_or_else(|| Commands::Serve(Box::new(line.serve))) {
         Commands::Serve(flags) => {
@@ -194,6 +204,7 @@ pub fn parse(
             let shard = shard(flags.shard)?;
             Command::CheckConfig(Inputs { config_file, environment, shard, ..Inputs::default() })
         }
+        Commands::Watch(flags) => Command::Watch(Box::new(flags.into_args(environment).map_err(refusal)?)),
         Commands::Healthcheck(flags) => Command::Healthcheck(web(flags.web)?),
     })
 }
@@ -228,6 +239,7 @@ pub fn main(
             simulate::run(*args).await.map_err(|error| StartError::Other(error.to_string()))
         }),
         Command::CheckConfig(inputs) => check_config::main(&inputs),
+        Command::Watch(args) => watch::main(*args),
         Command::Healthcheck(web) => healthcheck::main(&web),
     }
 }

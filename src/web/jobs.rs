@@ -123,9 +123,15 @@ pub fn one(web: &Web, id: &JobId) -> Response {
         return misdirected(&elsewhere);
     }
     match web.store.job(id) {
-        Some(job) => respond::json(bytes_of(&view(&job))),
+        Some(job) => respond::json(document(&job)),
         None => problem(StatusCode::NOT_FOUND, &format!("{id} is not watched.")),
     }
+}
+
+/// The document of one job, on one line; `watch --json` prints it, too.
+#[must_use]
+pub fn document(job: &JobSnapshot) -> Vec<u8> {
+    bytes_of(&view(job))
 }
 
 /// Maps with text keys, texts and finite numbers always serialize.

@@ -35,4 +35,5 @@ mod shards;
 mod sim;
 mod storage;
 mod support;
+mod watch;
 mod webhook;
