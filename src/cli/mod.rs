@@ -13,6 +13,7 @@ mod serve;
 mod shard;
 pub mod simulate;
 mod terminal;
+pub mod upload;
 pub mod watch;
 
 use crate::config::{Environment, Faults, Inputs, WebOptions};
@@ -71,6 +72,11 @@ enum Commands {
     Simulate(Box<simulate::SimulateArgs>),
     /// Read a configuration file and say what is in it, or everything that is wrong with it
     CheckConfig(CheckConfigFlags),
+    /// Upload a CSV file of customers: check it, send it, register it with an exporter, watch it
+    ///
+    /// Prints the import's id. The file is sent once and never again by itself. Exit codes: as `watch`, and 3 if it is not
+    /// known whether the file was taken.
+    Upload(Box<upload::UploadCommand>),
     /// Follow imports in the terminal until they end; exit code 1 if rows failed
     ///
     /// Bars in a terminal, lines elsewhere. Exit codes: 0 all ended well, 1 rows or an import failed (--fail-on), 2 it could
@@ -125,6 +131,8 @@ pub enum Command {
     Simulate(Box<simulate::SimulateArgs>),
     /// `check-config FILE`
     CheckConfig(Inputs),
+    /// `upload FILE.csv`
+    Upload(Box<upload::UploadArgs>),
     /// `watch JOB…`
     Watch(Box<watch::WatchArgs>),
     /// `healthcheck`
@@ -204,6 +212,7 @@ pub fn parse(
             let shard = shard(flags.shard)?;
             Command::CheckConfig(Inputs { config_file, environment, shard, ..Inputs::default() })
         }
+        Commands::Upload(flags) => Command::Upload(Box::new(flags.into_args(environment).map_err(refusal)?)),
         Commands::Watch(flags) => Command::Watch(Box::new(flags.into_args(environment).map_err(refusal)?)),
         Commands::Healthcheck(flags) => Command::Healthcheck(web(flags.web)?),
     })
@@ -239,6 +248,7 @@ pub fn main(
             simulate::run(*args).await.map_err(|error| StartError::Other(error.to_string()))
         }),
         Command::CheckConfig(inputs) => check_config::main(&inputs),
+        Command::Upload(args) => upload::main(*args),
         Command::Watch(args) => watch::main(*args),
         Command::Healthcheck(web) => healthcheck::main(&web),
     }

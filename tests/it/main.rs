@@ -35,5 +35,6 @@ mod shards;
 mod sim;
 mod storage;
 mod support;
+mod upload;
 mod watch;
 mod webhook;
