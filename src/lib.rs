@@ -24,7 +24,7 @@
 //! | `poller` | `catalog`, `grid`, `store` and above: the only place where the three meet |
 //! | `storage` | `store`, `telemetry`, `config`, the first rows; it doesn't know who polls |
 //! | `exposition` | `store`, `telemetry`, `job`; it doesn't know that an API exists |
-//! | `web` | `exposition`, the handles of `store`, `catalog` and `poller`, the first rows; of `grid` only `webhook` |
+//! | `web` | `exposition`, `tls`, the handles of `store`, `catalog` and `poller`, the first rows; of `grid` only `webhook` |
 //! | `sim` | `job`, `clock`, `secret`; not `grid`, or one mistake made in both would hide itself |
 //! | `app`, `cli` | everything; nothing uses them |
 

@@ -1,8 +1,12 @@
-//! TLS towards servers that we ask: whom we trust, and how we show who we are.
+//! TLS towards servers that we ask: whom we trust, and how we show who we are. [`server`] is the other side of it.
 //!
 //! Called by `grid` for the API and by `catalog` for lists of jobs over HTTP, once for each configuration. Errors begin
 //! with the configuration's key, so whoever calls names its section. The ring provider is passed explicitly, so that no process-wide
 //! default must be installed first.
+
+mod client_auth;
+pub mod server;
+pub mod stream;
 
 use crate::config::{ClientCertificate, TlsConfig};
 use rustls::client::WebPkiServerVerifier;
@@ -81,6 +85,14 @@ pub enum TlsError {
         key: String,
         /// What is there.
         name: String,
+    },
+    /// What stands in the configuration itself is not what it should be. It may be secret and is not shown.
+    #[error("{key}: has no {what} in PEM; write it anew, or name a file")]
+    Inline {
+        /// The configuration's key.
+        key: String,
+        /// What it should hold.
+        what: &'static str,
     },
     /// rustls refuses its own defaults; not seen.
     #[error("TLS can't be set up ({0})")]

@@ -7,6 +7,7 @@
 use crate::app::deliveries::Deliveries;
 use crate::app::discovery::Sources;
 use crate::app::reload::ConfigSource;
+use crate::app::service_manager::AliveRequest;
 use crate::app::watched::WatchedJobs;
 use crate::app::webhook::WebhookListener;
 use crate::clock::{SharedClock, UnixTime};
@@ -40,6 +41,8 @@ pub(super) struct Control {
     pub(super) source: Arc<dyn ConfigSource>,
     pub(super) requests: mpsc::Receiver<ReloadRequest>,
     pub(super) admin: mpsc::Receiver<AdminRequest>,
+    /// Asks whether this task goes round.
+    pub(super) alive: mpsc::Receiver<AliveRequest>,
     pub(super) heard: mpsc::Receiver<DeliveryRequest>,
     pub(super) deliveries: Deliveries,
     pub(super) webhook: WebhookListener,
@@ -88,6 +91,7 @@ impl Control {
                     self.jobs.show().await;
                 }
                 1.. = self.admin.recv_many(&mut asked, TOGETHER) => answer(&mut self.jobs, &mut asked).await,
+                Some(done) = self.alive.recv() => { let _unheard = done.send(()); }
                 1.. = self.heard.recv_many(&mut heard, TOGETHER) => {
                     hear(&mut self.jobs, &mut self.deliveries, &mut heard, self.clock.now()).await;
                 }

@@ -8,6 +8,7 @@ mod control;
 mod deliveries;
 mod discovery;
 pub mod reload;
+mod service_manager;
 pub mod signals;
 mod watched;
 mod webhook;
@@ -16,6 +17,7 @@ use crate::app::control::Control;
 use crate::app::deliveries::Deliveries;
 use crate::app::discovery::Sources;
 use crate::app::reload::ConfigSource;
+use crate::app::service_manager::Pulse;
 use crate::app::watched::WatchedJobs;
 use crate::app::webhook::WebhookListener;
 use crate::catalog::Catalog;
@@ -29,6 +31,7 @@ use crate::job::Shard;
 use crate::poller::{ClockHandle, Poller, Setup, Surroundings};
 use crate::storage::{self, Identity, Keeper, Started, StorageError, StorageOptions};
 use crate::telemetry::own::{OwnMetrics, build};
+use crate::web::door::{Door, DoorError};
 use crate::web::listen::{self, ListenError};
 use crate::web::reload::ReloadRequest;
 use crate::web::{Web, server};
@@ -51,6 +54,9 @@ pub enum AppError {
     /// The Grid client can't be built: a certificate or a secret file.
     #[error("{0}")]
     Client(String),
+    /// The web configuration file is refused.
+    #[error("{0}")]
+    Door(#[from] DoorError),
     /// A listening socket can't be had.
     #[error("{0}")]
     Listen(#[from] ListenError),
@@ -88,6 +94,7 @@ pub struct Exporter {
     web: Arc<Web>,
     poller: Poller<GridClient>,
     control: Control,
+    pulse: Pulse<GridClient>,
     keeper: Option<Keeper>,
     prepared_webhook: Option<webhook::Prepared>,
     reload: mpsc::Sender<ReloadRequest>,
@@ -113,9 +120,11 @@ impl Exporter {
         let (deliveries, heard) = mpsc::channel(256);
         let webhook = WebhookListener::new(deliveries, own.clone(), shard);
         let prepared_webhook = webhook.prepare(&config).await.map_err(AppError::Client)?;
+        let door = options.config_file.as_deref().map(Door::open).transpose()?.map(Arc::new);
         let listeners = bind(&options).await?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         log_warnings(&warnings);
+        log_warnings(&door.as_ref().map(|door| door.warnings()).unwrap_or_default());
 
         let exposition = Arc::new(Exposition::new(store.clone(), own.registry.clone()));
         let surroundings = Surroundings {
@@ -155,6 +164,7 @@ impl Exporter {
         own.reload.loaded(clock.now());
         let (reload, requests) = mpsc::channel(4);
         let (admin, asked) = mpsc::channel(256);
+        let (pulse, alive) = Pulse::new(jobs.poller.heartbeat());
         let web = Arc::new(Web {
             exposition: Arc::clone(&exposition),
             scrapes: (options.max_requests > 0).then(|| Arc::new(Semaphore::new(options.max_requests))),
@@ -167,6 +177,7 @@ impl Exporter {
             pages: Mutex::default(),
             probe: jobs.poller.probes(),
             connections: own.web_connections.clone(),
+            door,
             clock: Arc::clone(&clock),
         });
         let watched = jobs.catalog.len();
@@ -179,6 +190,7 @@ impl Exporter {
             source,
             requests,
             admin: asked,
+            alive,
             heard,
             deliveries: Deliveries::default(),
             webhook,
@@ -190,13 +202,19 @@ impl Exporter {
             grid: config.grid,
             fingerprint: fingerprint.filter(|_| auto_reload),
         };
-        Ok(Self { listeners, addresses, web, poller, control, keeper, prepared_webhook, reload })
+        Ok(Self { listeners, addresses, web, poller, control, pulse, keeper, prepared_webhook, reload })
     }
 
     /// The addresses that are listened on, with the ports that were chosen.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// `https`, or `http`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.web.door.as_ref().is_some_and(|door| door.has_tls()) { "https" } else { "http" }
     }
 
     /// Asks for reloads, once the exporter runs.
@@ -207,8 +225,9 @@ impl Exporter {
 
     /// Runs until `shutdown`, then answers what is under way and returns.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), AppError> {
+        let scheme = self.scheme();
         for address in &self.addresses {
-            info!(%address, "listening on http://{address}{}/", self.web.options.route_prefix);
+            info!(%address, "listening on {scheme}://{address}{}/", self.web.options.route_prefix);
         }
         let mut tasks = JoinSet::new();
         let poller = self.poller.run(shutdown.child_token());
@@ -238,6 +257,14 @@ impl Exporter {
         if let Some(keeper) = self.keeper {
             keeping.spawn(keeper.run(last.child_token()));
         }
+        if let Some(every) = service_manager::watchdog() {
+            let watch = service_manager::watch(every, self.pulse, service_manager::alive);
+            tasks.spawn(async move {
+                watch.await;
+                "watchdog"
+            });
+        }
+        service_manager::ready("serving");
         tokio::select! {
             biased;
             () = shutdown.cancelled() => {}
@@ -251,6 +278,7 @@ impl Exporter {
                 return Err(AppError::TaskEnded(name));
             }
         }
+        service_manager::stopping();
         info!("stopping: answering what is under way");
         let mut answering = 2;
         while answering > 0

@@ -7,7 +7,7 @@
 use crate::app::control::Control;
 use crate::app::discovery::{self, Prepared};
 use crate::app::webhook;
-use crate::app::{log_warnings, new_client};
+use crate::app::{log_warnings, new_client, service_manager};
 use crate::config::Config;
 use crate::config::error::Faults;
 use crate::config::merge::Inputs;
@@ -52,10 +52,12 @@ impl Control {
             // and again.
             self.fingerprint = self.source.file().map(ConfigFingerprint::of);
         }
+        service_manager::reloading();
         match self.load().await {
             Ok((config, client, sources, webhook)) => {
                 self.webhook.apply(webhook);
                 self.apply(config, client, sources).await;
+                service_manager::ready("serving; the configuration was reloaded");
                 Ok(())
             }
             Err(faults) => {
@@ -64,14 +66,22 @@ impl Control {
                     error!("{fault}");
                 }
                 error!("the configuration is refused; the one before runs on");
+                service_manager::ready(&format!("serving by the configuration before; refused: {faults}"));
                 Err(faults)
             }
         }
     }
 
-    async fn load(&self) -> Result<(Config, GridClient, Prepared, Option<webhook::Prepared>), String> {
+    async fn load(&mut self) -> Result<(Config, GridClient, Prepared, Option<webhook::Prepared>), String> {
         let source = Arc::clone(&self.source);
-        let loaded = tokio::task::spawn_blocking(move || source.load()).await;
+        let mut reading = tokio::task::spawn_blocking(move || source.load());
+        // A disk that hangs holds up the reload, not the exporter.
+        let loaded = loop {
+            tokio::select! {
+                loaded = &mut reading => break loaded,
+                Some(done) = self.alive.recv() => { let _unheard = done.send(()); }
+            }
+        };
         let loaded = loaded.map_err(|error| format!("the configuration could not be read: {error}"))?;
         let Loaded { config, warnings, .. } = loaded.map_err(|faults| faults.to_string())?;
         if self.jobs.storage.is_some() {

@@ -3,10 +3,11 @@
 //! Used by `control`, which owns it. Keys are read and the address is bound before anything changes, so that a fault
 //! refuses the configuration; a listener whose address stays runs on through a reload.
 
-use crate::config::{Config, WebhookConfig};
+use crate::config::{Config, Places, WebhookConfig};
 use crate::grid::webhook::KeyFiles;
 use crate::job::Shard;
 use crate::telemetry::own::OwnMetrics;
+use crate::tls::server::TlsServer;
 use crate::web::webhook::{DeliveryRequest, WebhookSettings, Webhooks};
 use crate::web::{listen, server};
 use std::sync::Arc;
@@ -65,7 +66,9 @@ impl WebhookListener {
                 config.places.locate(&why)
             })?)
         };
+        let tls = self.prepare_tls(webhook, &config.places).map_err(|error| config.places.locate(&error))?;
         let settings = WebhookSettings {
+            tls,
             path: webhook.path.clone(),
             keys: Arc::new(keys),
             max_bytes: config.grid.max_response_bytes,
@@ -75,6 +78,21 @@ impl WebhookListener {
             error_codes: config.limits.error_codes_per_job.saturating_mul(2),
         };
         Ok(Some(Prepared { settings, address, listeners }))
+    }
+
+    /// TLS as configured; the present one, with its sessions, if nothing about it changed.
+    fn prepare_tls(
+        &self,
+        webhook: &WebhookConfig,
+        places: &Places,
+    ) -> Result<Option<Arc<TlsServer>>, String> {
+        let Some(config) = &webhook.tls else { return Ok(None) };
+        let present = self.running.as_ref().and_then(|running| running.webhooks.tls());
+        if let Some(present) = present.filter(|present| present.is_of(config, true)) {
+            return Ok(Some(present));
+        }
+        let made = TlsServer::new(config.clone(), WebhookConfig::TLS_SECTION, places.clone(), true);
+        made.map(|tls| Some(Arc::new(tls))).map_err(|error| error.to_string())
     }
 
     /// Listens as prepared from now on, or not at all.
@@ -99,8 +117,9 @@ impl WebhookListener {
 
     fn start(&mut self, settings: WebhookSettings, address: String, listeners: Vec<TcpListener>) {
         let (path, keys) = (settings.path.clone(), settings.keys.current().count());
+        let scheme = if settings.tls.is_some() { "https" } else { "http" };
         for bound in listeners.iter().filter_map(|listener| listener.local_addr().ok()) {
-            info!(address = %bound, keys, "webhooks are taken in on http://{bound}{path}, signed by one of {keys} keys");
+            info!(address = %bound, keys, "webhooks are taken in on {scheme}://{bound}{path}, signed by one of {keys} keys");
         }
         let webhooks = Webhooks::new(
             settings,

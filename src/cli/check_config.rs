@@ -1,4 +1,4 @@
-//! `check-config FILE`: what the file says, or everything that is wrong with it.
+//! `check-config FILE`, `check-config --web.config.file=FILE`: what the file says, or everything that is wrong with it.
 //!
 //! It reads exactly as `serve` does, environment included, but only mentions missing credentials and jobs: where it
 //! runs (a pipeline, say) the variables of the production machine are not set.
@@ -7,18 +7,71 @@ use crate::catalog::http_sd::HttpList;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::reload;
 use crate::config::values::show_duration;
-use crate::config::{CredentialSource, Draft, Inputs, JobSource, JobSpec};
+use crate::config::web_file::{TlsVersion, WebFile};
+use crate::config::{CredentialSource, Draft, Inputs, JobSource, JobSpec, WebhookConfig};
 use crate::grid::client::GridClient;
 use crate::grid::webhook::PublicKeys;
 use crate::telemetry::own::OwnMetrics;
+use crate::tls::server::TlsServer;
+use crate::web::door;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Prints the summary on standard output, or the faults on standard error with exit code 1.
-pub(super) fn main(inputs: &Inputs) -> ExitCode {
+/// Checks the files that are named; prints summaries on standard output, or the faults on standard error with exit
+/// code 1.
+pub(super) fn main(inputs: Option<&Inputs>, web: Option<&Path>) -> ExitCode {
+    let web = web.map_or(ExitCode::SUCCESS, check_web);
+    match inputs.map(check) {
+        None => web,
+        Some(code) if code == ExitCode::SUCCESS => web,
+        Some(code) => code,
+    }
+}
+
+fn check_web(path: &Path) -> ExitCode {
+    match door::check(path) {
+        Ok(file) => {
+            let _unread = std::io::stdout().lock().write_all(web_summary(&file).as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(fault) => super::refuse(&fault.to_string()),
+    }
+}
+
+/// What a web configuration file says, a line for each matter.
+#[must_use]
+pub fn web_summary(file: &WebFile) -> String {
+    let mut lines = vec!["web configuration is good".to_owned()];
+    match &file.tls {
+        None => lines.push("TLS: off".to_owned()),
+        Some(tls) => {
+            let version = |version| if version == TlsVersion::Tls12 { "1.2" } else { "1.3" };
+            lines.push(format!("TLS: {} to {}", version(tls.min_version), version(tls.max_version)));
+            lines.push(format!("client certificates: {}", tls.client_auth.name()));
+            if !tls.client_allowed_sans.is_empty() {
+                lines.push(format!("clients' names: {}", tls.client_allowed_sans.join(", ")));
+            }
+        }
+    }
+    lines.push(format!("HTTP/2: {}", if file.http2 { "on" } else { "off" }));
+    let users: Vec<_> = file.users.iter().map(|user| user.name.as_str()).collect();
+    lines.push(format!("users: {}", if users.is_empty() { "none".to_owned() } else { users.join(", ") }));
+    for (name, value) in &file.headers {
+        lines.push(format!("header: {name}: {}", value.to_str().unwrap_or_default()));
+    }
+    if let Some(limit) = file.rate_limit {
+        lines.push(format!("requests: one every {:?}, {} at once", limit.interval, limit.burst));
+    }
+    lines.extend(file.warnings.iter().map(|warning| format!("warning: {warning}")));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn check(inputs: &Inputs) -> ExitCode {
     match reload::draft(inputs) {
         Ok(draft) => {
             if let Err(fault) = try_client(&draft) {
@@ -45,6 +98,10 @@ fn try_client(draft: &Draft) -> Result<(), String> {
     if let Some(webhook) = draft.webhook() {
         let keys = PublicKeys::load(&webhook.public_key_files);
         keys.map_err(|error| draft.places.locate(&error.to_string()))?;
+        if let Some(tls) = &webhook.tls {
+            TlsServer::new(tls.clone(), WebhookConfig::TLS_SECTION, draft.places.clone(), true)
+                .map_err(|error| draft.places.locate(&error.to_string()))?;
+        }
     }
     Ok(())
 }

@@ -74,7 +74,7 @@ async fn demonstrate(args: DemoArgs, simulator: Simulator, clock: SharedClock) -
         shard: Shard::default(),
     };
     let exporter = Exporter::start(Arc::<DemoSource>::clone(&source), options, clock).await?;
-    let shown = Shown::new(&web, exporter.addresses());
+    let shown = Shown::new(&web, exporter.scheme(), exporter.addresses());
     let mut prometheus = if args.prometheus { Some(start_prometheus(&shown).await?) } else { None };
     let queried = prometheus.as_ref().map(|prometheus| prometheus.address);
     if let Some(folder) = &args.grafana_files {
@@ -113,6 +113,8 @@ async fn start_prometheus(shown: &Shown) -> Result<Prometheus, StartError> {
 
 /// How users and Prometheus reach the demo.
 struct Shown {
+    /// `http` or `https`.
+    scheme: &'static str,
     /// `host:port`.
     target: String,
     /// The page's path.
@@ -122,7 +124,7 @@ struct Shown {
 }
 
 impl Shown {
-    fn new(web: &WebOptions, addresses: &[SocketAddr]) -> Self {
+    fn new(web: &WebOptions, scheme: &'static str, addresses: &[SocketAddr]) -> Self {
         let target = addresses.first().map_or_else(String::new, |address| {
             if address.ip().is_unspecified() {
                 format!("127.0.0.1:{}", address.port())
@@ -131,17 +133,20 @@ impl Shown {
             }
         });
         let page = format!("{}/", web.route_prefix);
-        Self { target, page, metrics: format!("{}{}", web.route_prefix, web.telemetry_path) }
+        Self { scheme, target, page, metrics: format!("{}{}", web.route_prefix, web.telemetry_path) }
     }
 
     /// The whole of a `prometheus.yml`.
     fn scrape_configuration(&self) -> String {
-        let path_line = match self.metrics.as_str() {
+        let mut lines = match self.metrics.as_str() {
             "/metrics" => String::new(),
             other => format!("    metrics_path: {other}\n"),
         };
+        if self.scheme == "https" {
+            lines.push_str("    scheme: https\n    tls_config: { insecure_skip_verify: true }\n");
+        }
         format!(
-            "global:\n  scrape_interval: {}s\nscrape_configs:\n  - job_name: grid-bulk-exporter\n{path_line}    \
+            "global:\n  scrape_interval: {}s\nscrape_configs:\n  - job_name: grid-bulk-exporter\n{lines}    \
              static_configs:\n      - targets: [\"{}\"]\n",
             INTERVAL.as_secs(),
             self.target,
@@ -151,7 +156,7 @@ impl Shown {
 
 /// Says where to look and how Prometheus scrapes it. On standard output, apart from the log.
 fn tell(shown: &Shown, prometheus: Option<SocketAddr>, grafana_files: Option<&Path>) {
-    let Shown { target, page, metrics } = shown;
+    let Shown { scheme, target, page, metrics } = shown;
     let scraping = match prometheus {
         Some(address) => format!(
             "\n\nPrometheus scrapes it, with the alert rules:\nGraphs http://{address}/graph\n\
@@ -169,7 +174,7 @@ fn tell(shown: &Shown, prometheus: Option<SocketAddr>, grafana_files: Option<&Pa
     });
     let text = format!(
         "A simulated Grid API runs a dozen imports; new ones come every minute.\n\n\
-         Open   http://{target}{page}\nScrape http://{target}{metrics}{scraping}{drawing}\nStop with Ctrl-C.\n\n"
+         Open   {scheme}://{target}{page}\nScrape {scheme}://{target}{metrics}{scraping}{drawing}\nStop with Ctrl-C.\n\n"
     );
     // If nobody reads it there is nobody to tell.
     let _unread = std::io::stdout().lock().write_all(text.as_bytes());

@@ -59,6 +59,10 @@ pub(super) struct WebFlags {
           value_parser = listen::parse_address)]
     listen_addresses: Vec<String>,
 
+    /// File with TLS, users and headers, in the format of Prometheus's exporter-toolkit
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    config_file: Option<PathBuf>,
+
     /// Path of the metrics
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics",
           value_parser = listen::parse_telemetry_path)]
@@ -120,6 +124,7 @@ impl WebFlags {
         Ok(WebOptions {
             listen_addresses: self.listen_addresses,
             systemd_socket: self.systemd_socket,
+            config_file: self.config_file,
             telemetry_path: self.telemetry_path,
             external_url: self.external_url,
             route_prefix,

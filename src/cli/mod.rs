@@ -41,7 +41,7 @@ const VERSION: &str = concat!(
 );
 
 const AFTER_HELP: &str = "\
-Credentials: set GRID_CLIENT_ID and GRID_CLIENT_SECRET, or name them in the configuration file.
+Credentials: set GRID_CLIENT_ID and GRID_CLIENT_SECRET (or the same with _FILE, for files that hold them), or name them in the configuration file.
 Each flag is also an environment variable: GRID_EXPORTER_ and the flag's name in capitals with `_` for `.` and `-`, \
 such as GRID_EXPORTER_WEB_LISTEN_ADDRESS. A flag beats the environment, the environment beats the file.";
 
@@ -70,7 +70,7 @@ enum Commands {
     Demo(Box<DemoFlags>),
     /// Run the simulated Grid API alone
     Simulate(Box<simulate::SimulateArgs>),
-    /// Read a configuration file and say what is in it, or everything that is wrong with it
+    /// Read a configuration file, or a web configuration file, and say what is in it, or everything that is wrong with it
     CheckConfig(CheckConfigFlags),
     /// Upload a CSV file of customers: check it, send it, register it with an exporter, watch it
     ///
@@ -107,8 +107,12 @@ struct DemoFlags {
 #[derive(clap::Args)]
 struct CheckConfigFlags {
     /// The configuration file
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "web_config_file")]
+    file: Option<PathBuf>,
+
+    /// The web configuration file, to be checked as well or alone
+    #[arg(id = "web_config_file", long = "web.config.file", value_name = "FILE")]
+    web_config_file: Option<PathBuf>,
 
     #[command(flatten)]
     shard: ShardFlags,
@@ -130,7 +134,7 @@ pub enum Command {
     /// `simulate`
     Simulate(Box<simulate::SimulateArgs>),
     /// `check-config FILE`
-    CheckConfig(Inputs),
+    CheckConfig(Box<CheckConfigArgs>),
     /// `upload FILE.csv`
     Upload(Box<upload::UploadArgs>),
     /// `watch JOB…`
@@ -152,6 +156,15 @@ pub struct ServeArgs {
     pub storage: StorageOptions,
     /// The log.
     pub log: LogOptions,
+}
+
+/// What `check-config` is told.
+#[derive(Debug)]
+pub struct CheckConfigArgs {
+    /// What the configuration is made of, if it is to be checked.
+    pub inputs: Option<Inputs>,
+    /// The web configuration file, if it is to be checked.
+    pub web_config_file: Option<PathBuf>,
 }
 
 /// What `demo` is told.
@@ -208,9 +221,14 @@ pub fn parse(
         }
         Commands::Simulate(args) => Command::Simulate(args),
         Commands::CheckConfig(flags) => {
-            let config_file = Some(flags.file);
             let shard = shard(flags.shard)?;
-            Command::CheckConfig(Inputs { config_file, environment, shard, ..Inputs::default() })
+            let inputs = flags.file.map(|file| Inputs {
+                config_file: Some(file),
+                environment,
+                shard,
+                ..Inputs::default()
+            });
+            Command::CheckConfig(Box::new(CheckConfigArgs { inputs, web_config_file: flags.web_config_file }))
         }
         Commands::Upload(flags) => Command::Upload(Box::new(flags.into_args(environment).map_err(refusal)?)),
         Commands::Watch(flags) => Command::Watch(Box::new(flags.into_args(environment).map_err(refusal)?)),
@@ -247,7 +265,9 @@ pub fn main(
         Command::Simulate(args) => serve::block_on(async {
             simulate::run(*args).await.map_err(|error| StartError::Other(error.to_string()))
         }),
-        Command::CheckConfig(inputs) => check_config::main(&inputs),
+        Command::CheckConfig(args) => {
+            check_config::main(args.inputs.as_ref(), args.web_config_file.as_deref())
+        }
         Command::Upload(args) => upload::main(*args),
         Command::Watch(args) => watch::main(*args),
         Command::Healthcheck(web) => healthcheck::main(&web),

@@ -26,6 +26,7 @@ pub(super) fn main(args: ServeArgs) -> ExitCode {
             shard: args.inputs.shard,
         };
         let exporter = Exporter::start(Arc::new(args.inputs), options, clock).await?;
+        // Large, as it holds all parts.
         Box::pin(run(exporter, signals, CancellationToken::new())).await
     })
 }

@@ -6,11 +6,16 @@
 use super::error::Fault;
 use crate::secret::Secret;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// Id of the API token.
 pub const CLIENT_ID: &str = "GRID_CLIENT_ID";
 /// Secret of the API token.
 pub const CLIENT_SECRET: &str = "GRID_CLIENT_SECRET";
+/// File that holds the token's id.
+pub const CLIENT_ID_FILE: &str = "GRID_CLIENT_ID_FILE";
+/// File that holds the token's secret.
+pub const CLIENT_SECRET_FILE: &str = "GRID_CLIENT_SECRET_FILE";
 /// Address of the API.
 pub const BASE_URL: &str = "LIGHTSPARK_GRID_BASE_URL";
 /// Job ids, separated by commas.
@@ -23,6 +28,10 @@ pub struct Environment {
     pub client_id: Option<Secret>,
     /// `GRID_CLIENT_SECRET`
     pub client_secret: Option<Secret>,
+    /// `GRID_CLIENT_ID_FILE`
+    pub client_id_file: Option<PathBuf>,
+    /// `GRID_CLIENT_SECRET_FILE`
+    pub client_secret_file: Option<PathBuf>,
     /// `LIGHTSPARK_GRID_BASE_URL`
     pub base_url: Option<String>,
     /// `GRID_JOBS`
@@ -46,7 +55,9 @@ impl Environment {
         };
         let client_id = text(CLIENT_ID).map(Secret::new);
         let client_secret = text(CLIENT_SECRET).map(Secret::new);
+        let client_id_file = text(CLIENT_ID_FILE).map(PathBuf::from);
+        let client_secret_file = text(CLIENT_SECRET_FILE).map(PathBuf::from);
         let (base_url, jobs) = (text(BASE_URL), text(JOBS));
-        Self { client_id, client_secret, base_url, jobs, faults }
+        Self { client_id, client_secret, client_id_file, client_secret_file, base_url, jobs, faults }
     }
 }

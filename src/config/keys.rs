@@ -169,7 +169,7 @@ pub enum Key {
     Plain(&'static Plain),
 }
 
-const fn plain(
+pub(super) const fn plain(
     path: &'static str,
     type_name: &'static str,
     default: &'static str,
@@ -179,7 +179,7 @@ const fn plain(
 }
 
 /// All keys, in the order of the documentation.
-pub const KEYS: [Key; 53] = [
+pub const KEYS: [Key; 54] = [
     Key::Plain(&plain("grid", "mapping", "", "How to reach the Grid API.")),
     Key::Plain(&plain(
         "grid.base_url",
@@ -372,6 +372,12 @@ pub const KEYS: [Key; 53] = [
         "",
         "Files of P-256 public keys (PEM), from Grid's dashboard; a webhook must be signed by one of them. There may be several in a file. Read again when they change. Must be given.",
     )),
+    Key::Plain(&plain(
+        "webhook.tls_server_config",
+        "mapping",
+        "",
+        "TLS on that port, with the keys that `tls_server_config` of the web configuration file has ([docs/security.md](security.md)). Without it plain HTTP, for a proxy on the same host.",
+    )),
     Key::Duration(&RETENTION),
 ];
 
@@ -425,17 +431,17 @@ impl Key {
     }
 }
 
-/// The keys that stand directly under `section` (empty for the top level), by their last name.
-pub(super) fn under(section: &str) -> impl Iterator<Item = &'static str> {
-    KEYS.iter().filter_map(move |key| {
+/// The keys of `table` that stand directly under `section` (empty for the top level), by their last name.
+pub(super) fn under(table: &'static [Key], section: &str) -> impl Iterator<Item = &'static str> {
+    table.iter().filter_map(move |key| {
         let (parent, name) = split(key.path());
         (parent == section).then_some(name)
     })
 }
 
-/// The sections in which a key of this last name stands.
-pub(super) fn sections_of(name: &str) -> impl Iterator<Item = &'static str> {
-    KEYS.iter().filter_map(move |key| {
+/// The sections of `table` in which a key of this last name stands.
+pub(super) fn sections_of(table: &'static [Key], name: &str) -> impl Iterator<Item = &'static str> {
+    table.iter().filter_map(move |key| {
         let (parent, last) = split(key.path());
         (last == name && !parent.contains('[')).then_some(parent)
     })

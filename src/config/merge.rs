@@ -3,15 +3,15 @@
 //! Called by `reload`. The outcome is a [`Draft`]: checked, but perhaps without credentials or jobs, which only
 //! `serve` needs; [`Draft::complete`] insists on them.
 
+use super::credential::{Variables, credential};
 use super::environment::{self, Environment};
-use super::error::{Fault, Faults, shown_path};
-use super::file::{self, FileConfig, FileCredential, GridSection};
+use super::error::{Fault, Faults};
+use super::file::{FileConfig, GridSection};
 use super::jobs::FileJob;
 use super::places::Places;
 use super::section::Findings;
 use super::{
-    Config, CredentialSource, Discovery, GridConfig, JobSource, JobSpec, PollConfig, WebhookConfig, source,
-    urls,
+    Config, CredentialSource, Discovery, GridConfig, JobSource, JobSpec, PollConfig, WebhookConfig, urls,
 };
 use crate::job::{JobId, Labels, Shard};
 use crate::secret::Secret;
@@ -66,10 +66,9 @@ pub struct Draft {
 pub(super) fn merge(mut findings: Findings, mut file: FileConfig, inputs: &Inputs) -> Result<Draft, Faults> {
     let environment = &inputs.environment;
     environment.faults.iter().cloned().for_each(|fault| findings.faults.push(fault));
-    let (id, secret) = (environment.client_id.as_ref(), environment.client_secret.as_ref());
-    let client_id = credential(&mut findings, file.grid.client_id.take(), id, environment::CLIENT_ID);
+    let client_id = credential(&mut findings, file.grid.client_id.take(), Variables::of_id(environment));
     let client_secret =
-        credential(&mut findings, file.grid.client_secret.take(), secret, environment::CLIENT_SECRET);
+        credential(&mut findings, file.grid.client_secret.take(), Variables::of_secret(environment));
     let mut jobs = jobs(&mut findings, std::mem::take(&mut file.jobs), inputs);
     let names_jobs = !jobs.is_empty();
     jobs.retain(|job| inputs.shard.owns(&job.id));
@@ -128,33 +127,6 @@ fn warn_if_plain(findings: &mut Findings, url: &Url, origin: &str, line: Option<
         Some(line) => findings.warn(line, "grid.base_url", message),
         None => findings.warnings.push(Fault::outside(origin, message)),
     }
-}
-
-/// The environment's credential, else the file's. A file of credentials is looked at only if it is the one used.
-fn credential(
-    findings: &mut Findings,
-    file: Option<FileCredential>,
-    environment: Option<&Secret>,
-    variable: &str,
-) -> Option<CredentialSource> {
-    if let Some(value) = environment {
-        return match file::check_credential(variable, value.expose()) {
-            Ok(value) => {
-                Some(CredentialSource::Value { value: Secret::new(value), origin: variable.to_owned() })
-            }
-            Err(message) => {
-                findings.faults.push(Fault::outside(variable, message));
-                None
-            }
-        };
-    }
-    let credential = file?;
-    if let CredentialSource::File(path) = &credential.source
-        && let Err(message) = source::check_credential(path)
-    {
-        findings.fault(credential.line, credential.key, format!("{} {message}", shown_path(path)));
-    }
-    Some(credential.source)
 }
 
 /// All jobs, each once. A job in two sources has the file's labels and names both.

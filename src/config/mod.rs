@@ -2,8 +2,9 @@
 //!
 //! [`reload`] is the way in: it reads the file (`source` its bytes, `yaml` its structure, `file` its meaning)
 //! and lets [`merge`] put flags over environment over file. [`keys`] is the table of all keys. Each part of the
-//! program takes its own section, never the whole.
+//! program takes its own section, never the whole. [`web_file`] reads the web server's own file.
 
+mod credential;
 mod discovery;
 pub mod environment;
 pub mod error;
@@ -18,6 +19,7 @@ mod section;
 pub(crate) mod source;
 pub mod urls;
 pub mod values;
+pub mod web_file;
 mod webhook;
 pub(crate) mod yaml;
 
@@ -27,6 +29,7 @@ pub use jobs::{MOST_LABEL_NAMES, MOST_VALUE_BYTES};
 pub use merge::{Draft, Inputs};
 pub use places::Places;
 pub use reload::{ConfigFingerprint, Loaded};
+pub use web_file::{TlsServerConfig, WebFile};
 
 use crate::job::{JobId, Labels};
 use crate::secret::Secret;
@@ -213,6 +216,13 @@ pub struct WebhookConfig {
     pub path: String,
     /// Files of public keys (PEM), of which one must have made a webhook's signature. Read again when they change.
     pub public_key_files: Vec<PathBuf>,
+    /// TLS, if it is spoken there, with the keys of the web configuration file.
+    pub tls: Option<web_file::TlsServerConfig>,
+}
+
+impl WebhookConfig {
+    /// The name of its TLS section in messages.
+    pub const TLS_SECTION: &str = "webhook.tls_server_config";
 }
 
 /// TLS towards the API (`grid.tls_config`), as in Prometheus.
@@ -311,6 +321,8 @@ pub struct WebOptions {
     pub listen_addresses: Vec<String>,
     /// Take the listening sockets from systemd instead.
     pub systemd_socket: bool,
+    /// The web configuration file: TLS, users, headers.
+    pub config_file: Option<PathBuf>,
     /// Path of the metrics; begins with `/`.
     pub telemetry_path: String,
     /// The URL under which users reach the exporter; its path is the default of `route_prefix`.

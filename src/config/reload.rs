@@ -53,7 +53,7 @@ fn draft_of_file(path: &Path, inputs: &Inputs) -> Result<Draft, Faults> {
     }
 }
 
-fn findings(path: &Path) -> Findings {
+pub(super) fn findings(path: &Path) -> Findings {
     let file: Arc<str> = shown_path(path).into();
     Findings {
         places: Places::new(Arc::clone(&file)),

@@ -1,11 +1,11 @@
 //! Mappings of the document read key by key; every fault is noted and reading goes on.
 //!
-//! Called by `file` and `jobs`. A [`Section`] has checked its keys (unknown, written twice) when it is opened;
+//! Called by `file`, `jobs` and `web_file`. A [`Section`] has checked its keys (unknown, written twice) when it is opened;
 //! its getters check values against [`keys`](super::keys) and fall back to the default once a fault is noted, so
 //! that one bad value does not hide the next.
 
 use super::error::{Fault, Faults, quoted};
-use super::keys::{self, Bounded};
+use super::keys::{self, Bounded, KEYS, Key};
 use super::places::Places;
 use super::values;
 use super::yaml::{Entry, Node, Value};
@@ -14,6 +14,9 @@ use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The sections whose values may show to be wrong only when they are used: where they stand is kept.
+const WITH_PLACES: [&str; 4] = ["grid.", "job_http[", "webhook.", "tls_server_config."];
 
 /// Where a document came from, and what was found wrong or unwise in it.
 #[derive(Debug)]
@@ -61,6 +64,8 @@ pub(super) struct Section<'d> {
     /// Its name in messages (`jobs[3]`; in the table of keys that is `jobs[]`).
     shown_path: String,
     pub(super) entries: &'d [Entry<'d>],
+    /// The table of keys that it and its parts are checked against.
+    table: &'static [Key],
 }
 
 impl<'d> Section<'d> {
@@ -71,11 +76,22 @@ impl<'d> Section<'d> {
         table_path: &'static str,
         shown_path: String,
     ) -> Option<Self> {
+        Self::open_by(&KEYS, findings, node, table_path, shown_path)
+    }
+
+    /// The same by another table of keys.
+    pub(super) fn open_by(
+        table: &'static [Key],
+        findings: &mut Findings,
+        node: &'d Node<'d>,
+        table_path: &'static str,
+        shown_path: String,
+    ) -> Option<Self> {
         let entries = match &node.value {
             Value::Mapping(entries) => entries,
             Value::Null => return None,
             Value::Text(_) | Value::List(_) => {
-                let example = keys::under(table_path).next().unwrap_or_default();
+                let example = keys::under(table, table_path).next().unwrap_or_default();
                 let message = format!(
                     "is {}, not a mapping; write keys under it, such as `{example}: …`",
                     node.value.kind()
@@ -84,12 +100,12 @@ impl<'d> Section<'d> {
                 return None;
             }
         };
-        let section = Self { shown_path, entries };
+        let section = Self { shown_path, entries, table };
         check_written_once(findings, entries, |key| section.path_of(key).to_string());
         for entry in entries {
-            if !keys::under(table_path).any(|key| key == entry.key) {
+            if !keys::under(table, table_path).any(|key| key == entry.key) {
                 let path = section.path_of(&entry.key).to_string();
-                findings.fault(entry.key_line, path, unknown_key(table_path, &entry.key));
+                findings.fault(entry.key_line, path, unknown_key(table, table_path, &entry.key));
             }
         }
         Some(section)
@@ -108,7 +124,7 @@ impl<'d> Section<'d> {
     pub(super) fn section(&self, findings: &mut Findings, path: &'static str) -> Option<Self> {
         let (_, key) = keys::split(path);
         let entry = self.entry(key)?;
-        Section::open(findings, &entry.node, path, self.path_of(key).to_string())
+        Section::open_by(self.table, findings, &entry.node, path, self.path_of(key).to_string())
     }
 
     /// The text under `key` as `parse` understands it, with its line. What `parse` objects to is noted.
@@ -130,7 +146,7 @@ impl<'d> Section<'d> {
         match outcome {
             Ok(value) => {
                 let path = self.path_of(key).to_string();
-                if ["grid.", "job_http[", "webhook."].iter().any(|start| path.starts_with(start)) {
+                if WITH_PLACES.iter().any(|section| path.starts_with(section)) {
                     findings.places.note(path, entry.line());
                 }
                 Some((value, entry.line()))
@@ -229,20 +245,20 @@ pub(super) fn check_written_once(
 }
 
 /// The message for a key that the section does not have.
-fn unknown_key(section: &'static str, key: &str) -> String {
-    let nearest = keys::under(section)
+fn unknown_key(table: &'static [Key], section: &'static str, key: &str) -> String {
+    let nearest = keys::under(table, section)
         .map(|known| (strsim::jaro_winkler(known, key), known))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((_, nearest)) = nearest {
         return format!("is not a key here; did you mean `{nearest}`?");
     }
-    if let Some(elsewhere) = keys::sections_of(key).min_by_key(|section| section.len()) {
+    if let Some(elsewhere) = keys::sections_of(table, key).min_by_key(|section| section.len()) {
         return match elsewhere {
             "" => format!("is not a key here; `{key}` stands at the top level"),
             section => format!("is not a key here; `{key}` stands under `{section}`"),
         };
     }
-    let known: Vec<_> = keys::under(section).collect();
+    let known: Vec<_> = keys::under(table, section).collect();
     format!("is not a key here; there are {}", known.join(", "))
 }

@@ -6,6 +6,7 @@
 use super::error::quoted;
 use super::listen::{check_segments, parse_address};
 use super::section::{Findings, Section};
+use super::web_file::tls_server;
 use super::yaml::Value;
 use super::{WebhookConfig, file};
 use std::path::PathBuf;
@@ -35,6 +36,9 @@ pub(super) fn read(findings: &mut Findings, top: &Section<'_>) -> Option<Webhook
         findings.fault(entry.key_line, "webhook", message);
     }
     let path = section.parsed(findings, "path", "a path such as /webhooks/grid", check_path);
+    let tls = section
+        .entry("tls_server_config")
+        .and_then(|entry| tls_server::read(findings, &entry.node, WebhookConfig::TLS_SECTION));
     let files = read_files(findings, &section);
     if section.entry("public_key_files").is_none() {
         let message =
@@ -45,6 +49,7 @@ pub(super) fn read(findings: &mut Findings, top: &Section<'_>) -> Option<Webhook
         listen_address: address?.0,
         path: path.map_or_else(|| DEFAULT_PATH.to_owned(), |(path, _)| path),
         public_key_files: files,
+        tls,
     })
 }
 

@@ -17,6 +17,7 @@ mod ask;
 mod backoff;
 mod breaker;
 mod cycle;
+mod heartbeat;
 mod pacing;
 mod probe;
 mod report;
@@ -48,6 +49,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+pub use heartbeat::Heartbeat;
 pub use probe::{Course, FRESH, MOST as MOST_PROBES, ProbeError, ProbeHandle};
 
 /// The exporter is ready after two intervals or this, whichever is shorter, even if jobs are still unpolled.
@@ -97,6 +99,7 @@ enum Command<R> {
     Change(CatalogChange, oneshot::Sender<()>),
     Tell(Box<Told>, oneshot::Sender<()>),
     Setup(Setup<R>),
+    Alive(oneshot::Sender<()>),
 }
 
 /// What somebody else told of a job, without a question: as good as the answer of a poll.
@@ -354,6 +357,10 @@ impl<R: ReadJob> Poller<R> {
                     self.breaker.probe_now(now);
                 }
                 self.credentials_changed = wait_for_credentials(&self.setup.reader);
+            }
+            Command::Alive(done) => {
+                // Nobody waits any more if the exporter stops.
+                let _unheard = done.send(());
             }
         }
     }

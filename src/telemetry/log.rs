@@ -27,10 +27,14 @@ pub struct LogOptions {
 
 /// Sends all events of `level` and above to standard error. A second call changes nothing.
 ///
-/// Libraries are heard from `warn` on only: at debug level some of them print headers, and with them credentials.
+/// Libraries are heard from `warn` on only: at debug level some of them print headers, and with them credentials. Of
+/// those that speak with clients of ours only errors: a client could write into the log as fast as it can send.
 pub fn init(level: LevelFilter, format: Format) {
-    let filter =
-        Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("grid_bulk_exporter", level);
+    let filter = Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target("h2", LevelFilter::ERROR)
+        .with_target("rustls", LevelFilter::ERROR)
+        .with_target("grid_bulk_exporter", level);
     let layer = match format {
         Format::Logfmt => tracing_subscriber::fmt::layer()
             .with_ansi(false)

@@ -1,8 +1,12 @@
 //! Binds the listening sockets. Called by `app` before anything else starts, so that a port in use stops the start.
 
 use std::io;
-use std::net::SocketAddr;
-use tokio::net::{TcpListener, lookup_host};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
+
+/// Connections that the system completes before they are accepted: where a flood fills the queue, a scraper's are lost
+/// and tried again a second later. The system cuts it to its own limit (`net.core.somaxconn`, 4096).
+const BACKLOG: u32 = 4096;
 
 /// Why a listening socket can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -59,11 +63,14 @@ fn binding(error: &io::Error) -> String {
 /// Binds one address: `host:port`, or `:port` for all addresses of the machine, IPv6 and IPv4.
 pub async fn bind(address: &str) -> Result<Vec<TcpListener>, ListenError> {
     if let Some(port) = address.strip_prefix(':') {
-        return match TcpListener::bind(format!("[::]:{port}")).await {
+        // The port was checked with the flag; a wrong one would be no address.
+        let port = port.parse().unwrap_or_default();
+        return match open(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))) {
             Ok(listener) => Ok(vec![listener]),
             // A machine without IPv6.
             Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-                bind_one(address, format!("0.0.0.0:{port}")).await.map(|listener| vec![listener])
+                bind_one(address, SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
+                    .map(|listener| vec![listener])
             }
             Err(source) => Err(ListenError::Bind { address: address.to_owned(), source }),
         };
@@ -74,13 +81,21 @@ pub async fn bind(address: &str) -> Result<Vec<TcpListener>, ListenError> {
         .collect();
     let mut listeners = Vec::new();
     for resolved in resolved {
-        listeners.push(bind_one(address, resolved).await?);
+        listeners.push(bind_one(address, resolved)?);
     }
     Ok(listeners)
 }
 
-async fn bind_one(address: &str, to: impl tokio::net::ToSocketAddrs) -> Result<TcpListener, ListenError> {
-    TcpListener::bind(to).await.map_err(|source| ListenError::Bind { address: address.to_owned(), source })
+fn bind_one(address: &str, to: SocketAddr) -> Result<TcpListener, ListenError> {
+    open(to).map_err(|source| ListenError::Bind { address: address.to_owned(), source })
+}
+
+/// A socket that listens, with as long a queue as the system permits.
+fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Takes the sockets that systemd passed.

@@ -4,7 +4,7 @@ use crate::exposition::Wanted;
 use crate::exposition::negotiate::{Accepted, Encoding};
 use crate::exposition::selection::Families;
 use crate::web::Web;
-use crate::web::respond::{self, Permitted, Response};
+use crate::web::respond::{self, Response, Scrape};
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::Either;
@@ -14,14 +14,8 @@ use url::form_urlencoded;
 /// Of equal wishes the first is sent: every Prometheus takes gzip, so that it is there already.
 const COMPRESSIONS: [Encoding; 2] = [Encoding::Gzip, Encoding::Zstd];
 
-/// Answers a scrape; 503 if as many are under way as `--web.max-requests` permits.
+/// Answers a scrape, for which `server` has found a place.
 pub async fn answer(web: &Web, query: &str, request: &HeaderMap) -> Response {
-    let permit = web.scrapes.as_ref().map(|scrapes| Arc::clone(scrapes).try_acquire_owned()).transpose();
-    let Ok(permit) = permit else {
-        let limit = web.options.max_requests;
-        let line = format!("{limit} scrapes are under way; --web.max-requests permits no more.");
-        return respond::words(StatusCode::SERVICE_UNAVAILABLE, &line);
-    };
     let accepted = Accepted::negotiate(respond::list(request, &ACCEPT).as_deref());
     let encoding = respond::encoding(request, &COMPRESSIONS);
     let wanted = Wanted { format: accepted.format, encoding, families: named(query) };
@@ -38,7 +32,7 @@ pub async fn answer(web: &Web, query: &str, request: &HeaderMap) -> Response {
         }
     };
     let length = body.length();
-    let mut response = http::Response::new(Either::Left(Permitted { body, permit }));
+    let mut response = http::Response::new(Either::Left(Scrape(body)));
     let headers = response.headers_mut();
     if let Ok(content_type) = HeaderValue::try_from(accepted.content_type()) {
         headers.insert(CONTENT_TYPE, content_type);

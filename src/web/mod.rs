@@ -1,13 +1,18 @@
 //! The web server: metrics, status page, JSON API, health.
 //!
 //! Called by `app`. It sends nothing to the Grid API and changes nothing: it reads the exposition and the store, asks
-//! the app for a reload, or for jobs to join and leave, and the poller for a poll now. `listen` binds addresses, `server` accepts connections and bounds them, `stall` breaks those that don't read, `routes` is
-//! the table of endpoints, `respond` makes responses; each endpoint has a file of its own.
-//! `webhook` is what a second server answers, on a port of its own.
+//! the app for a reload, or for jobs to join and leave, and the poller for a poll now. `listen` binds addresses,
+//! `server` accepts connections, `connections` bounds them, `stall` breaks those that don't read, `wire` those whose
+//! requests can be read in two ways, `door` asks for users and certificates, `scrapes` bounds scrapes and `held` what
+//! answers under way hold, `routes` is the table of endpoints, `respond` makes responses; each endpoint has a file of
+//! its own. `webhook` is what a second server answers, on a port of its own.
 
 pub mod admin;
+mod connections;
+pub mod door;
 mod filter;
 pub mod health;
+mod held;
 pub mod jobs;
 pub mod listen;
 pub mod metrics;
@@ -17,12 +22,14 @@ pub mod problem;
 pub mod reload;
 pub mod respond;
 pub mod routes;
+mod scrapes;
 pub mod sd;
 pub mod server;
 mod stall;
 #[cfg(test)]
 mod tests;
 pub mod webhook;
+mod wire;
 
 use crate::clock::SharedClock;
 use crate::config::WebOptions;
@@ -31,6 +38,7 @@ use crate::job::{JobId, Shard};
 use crate::poller::ProbeHandle;
 use crate::store::Store;
 use crate::web::admin::AdminRequest;
+use crate::web::door::Door;
 use crate::web::reload::ReloadRequest;
 use prometheus::IntGauge;
 use std::sync::Arc;
@@ -58,6 +66,8 @@ pub struct Web {
     pub pages: Mutex<()>,
     /// Open connections.
     pub connections: IntGauge,
+    /// The web configuration file at work; nothing if there is none.
+    pub door: Option<Arc<Door>>,
     /// For the ages on the page.
     pub clock: SharedClock,
     /// Places for scrapes; nothing if they are not limited.

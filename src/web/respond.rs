@@ -2,6 +2,7 @@
 
 use crate::exposition::body::{Parts, ScrapeBody};
 use crate::exposition::negotiate::Encoding;
+use crate::web::held::Holds;
 use bytes::{Buf, Bytes};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -14,10 +15,9 @@ use http_body_util::{Either, Full};
 use std::io::{IoSlice, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tokio::sync::OwnedSemaphorePermit;
 
 /// The body of a response: a scrape's parts, or one piece.
-pub type Body = Either<Permitted, Full<Sent>>;
+pub type Body = Either<Scrape, Full<Sent>>;
 
 /// A response.
 pub type Response = http::Response<Body>;
@@ -25,16 +25,11 @@ pub type Response = http::Response<Body>;
 /// Bodies shorter than this are not worth compressing, in bytes.
 const COMPRESS_FROM: usize = 1024;
 
-/// A scrape's body, which keeps its place among the scrapes until it is sent or dropped.
+/// A scrape's body.
 #[derive(Debug)]
-pub struct Permitted {
-    /// The body.
-    pub body: ScrapeBody,
-    /// The place; nothing if scrapes are not limited.
-    pub permit: Option<OwnedSemaphorePermit>,
-}
+pub struct Scrape(pub ScrapeBody);
 
-impl http_body::Body for Permitted {
+impl http_body::Body for Scrape {
     type Data = Sent;
     type Error = std::convert::Infallible;
 
@@ -42,33 +37,38 @@ impl http_body::Body for Permitted {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Sent>, Self::Error>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
-        let permit = self.permit.take();
-        Poll::Ready(
-            frame.map(|frame| frame.map(|frame| frame.map_data(|parts| Sent { parts, _permit: permit }))),
-        )
+        let frame = std::task::ready!(Pin::new(&mut self.0).poll_frame(context));
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(|parts| Sent { parts, holds: None }))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.0.is_end_stream()
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
+        self.0.size_hint()
     }
 }
 
-/// Bytes on their way. The place among the scrapes goes with them: the body itself is done as soon as it has handed
-/// them over, long before a slow scraper has them.
+/// Bytes on their way, and what they hold until they are sent: the body itself is done as soon as it has handed them
+/// over, long before a slow scraper has them.
 #[derive(Debug, Default)]
 pub struct Sent {
     parts: Parts,
-    _permit: Option<OwnedSemaphorePermit>,
+    holds: Option<Holds>,
+}
+
+impl Sent {
+    /// The same bytes, which hold this until they are sent.
+    #[must_use]
+    pub fn holding(self, holds: Option<Holds>) -> Self {
+        Self { holds, ..self }
+    }
 }
 
 impl From<Bytes> for Sent {
     fn from(bytes: Bytes) -> Self {
-        Self { parts: bytes.into(), _permit: None }
+        Self { parts: bytes.into(), holds: None }
     }
 }
 
@@ -86,6 +86,9 @@ impl Buf for Sent {
     }
 
     fn advance(&mut self, count: usize) {
+        if let Some(holds) = &self.holds {
+            holds.moved();
+        }
         self.parts.advance(count);
     }
 }
@@ -99,7 +102,6 @@ pub fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Byt
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
@@ -132,13 +134,29 @@ pub fn no_content() -> Response {
 pub fn page(html: String) -> Response {
     let mut response = whole(StatusCode::OK, "text/html; charset=utf-8", html);
     let headers = response.headers_mut();
+    // The rest comes with every response.
     let policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
                   base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// Sets the headers that no response goes without: browsers guess no types, frame nothing of ours, load nothing for what
+/// is not a page, and tell nobody the address.
+///
+/// A 304 has none of them: a browser would put them in the place of those that came with the page.
+pub fn protect<B>(response: &mut http::Response<B>) {
+    if response.status() == StatusCode::NOT_MODIFIED {
+        return;
+    }
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers
+        .entry(CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
 }
 
 /// 404 in plain words; `start` is where the status page is.

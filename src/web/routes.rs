@@ -81,9 +81,9 @@ pub fn table(telemetry_path: &str) -> Vec<Route> {
         (JOB_PAGE, read, Endpoint::JobPage, "a page with one job and its course since the start"),
         ("/static/style.css", read, Endpoint::Style, "the pages' style sheet"),
         ("/static/script.js", read, Endpoint::Script, "the pages' script; they work without it"),
-        ("/-/healthy", read, Endpoint::Healthy, "200 as long as the process lives; never waits for the API"),
+        (HEALTHY_PATH, read, Endpoint::Healthy, "200 as long as the process lives; never waits for the API"),
         (
-            "/-/ready",
+            READY_PATH,
             read,
             Endpoint::Ready,
             "200 once every job was tried, well or not, or after two intervals (60 s at most)",
@@ -126,6 +126,9 @@ pub fn table(telemetry_path: &str) -> Vec<Route> {
     .collect()
 }
 
+const HEALTHY_PATH: &str = "/-/healthy";
+const READY_PATH: &str = "/-/ready";
+
 /// Where one job is.
 const JOB_PATH: &str = "/api/v1/jobs/{jobId}";
 
@@ -141,6 +144,14 @@ pub async fn answer(web: &Web, request: Request<Incoming>) -> Response {
         *response.body_mut() = Either::Right(Full::default());
     }
     response
+}
+
+/// Whether a path asks for no user: health and readiness say nothing worth guarding, and whoever asks for them has no
+/// password.
+#[must_use]
+pub fn asks_for_nobody(web: &Web, path: &str) -> bool {
+    let below = path.strip_prefix(web.options.route_prefix.as_str());
+    below.is_some_and(|below| matches!(below, HEALTHY_PATH | READY_PATH))
 }
 
 async fn find_and_answer(web: &Web, request: Request<Incoming>) -> Response {

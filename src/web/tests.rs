@@ -39,6 +39,7 @@ impl Server {
         let mut options = WebOptions {
             listen_addresses: Vec::new(),
             systemd_socket: false,
+            config_file: None,
             telemetry_path: "/metrics".to_owned(),
             external_url: None,
             route_prefix: String::new(),
@@ -62,6 +63,7 @@ impl Server {
             pages: tokio::sync::Mutex::default(),
             probe: crate::poller::ProbeHandle::of_nobody(),
             connections: own.web_connections.clone(),
+            door: None,
             clock,
         });
         let listeners = listen::bind("127.0.0.1:0").await.unwrap();

@@ -10,6 +10,8 @@ use crate::catalog::LimitReached;
 use crate::grid::webhook::{Delivery, EndedJob, Incoming as Webhook, KeyFiles, Refusal};
 use crate::job::Shard;
 use crate::telemetry::webhooks::{WebhookMetrics, WebhookOutcome};
+use crate::tls::server::TlsServer;
+use crate::web::Web;
 use crate::web::admin::NotDone;
 use crate::web::respond::{self, Response};
 use crate::web::server::Service;
@@ -20,7 +22,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use prometheus::IntGauge;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -61,6 +63,8 @@ pub struct WebhookSettings {
     pub path: String,
     /// One of these must have signed them.
     pub keys: Arc<KeyFiles>,
+    /// TLS, if it is spoken.
+    pub tls: Option<Arc<TlsServer>>,
     /// The most bytes of a body.
     pub max_bytes: u64,
     /// Between two pieces of a body.
@@ -115,17 +119,18 @@ impl Webhooks {
         }
     }
 
+    /// TLS of the next connection.
+    #[must_use]
+    pub fn tls(&self) -> Option<Arc<TlsServer>> {
+        self.settings.load().tls.clone()
+    }
+
     /// Deliveries that come from now on are taken in by these settings.
     pub fn set_up(&self, settings: WebhookSettings) {
         self.settings.store(Arc::new(settings));
     }
 
-    async fn take(
-        &self,
-        settings: &WebhookSettings,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-    ) -> Verdict {
+    async fn take(&self, settings: &WebhookSettings, request: Request<Incoming>, peer: IpAddr) -> Verdict {
         let Ok(_place) = self.places.try_acquire() else {
             return again("Too many deliveries at once; send it again later.");
         };
@@ -190,7 +195,7 @@ impl Webhooks {
     }
 
     /// Logs a bad signature, but not each one: whoever reaches the port could fill the disk.
-    fn note_refused(&self, peer: SocketAddr) {
+    fn note_refused(&self, peer: IpAddr) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.count += 1;
         if refused.logged.is_none_or(|logged| logged.elapsed() >= LOG_EVERY) {
@@ -203,7 +208,15 @@ impl Webhooks {
 }
 
 impl Service for Webhooks {
-    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
+    fn tls(&self) -> (Option<Arc<TlsServer>>, bool) {
+        (self.settings.load().tls.clone(), true)
+    }
+
+    fn web(&self) -> Option<&Web> {
+        None
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Response {
         let settings = self.settings.load_full();
         if request.uri().path() != settings.path {
             return respond::words(StatusCode::NOT_FOUND, "There is nothing here.");

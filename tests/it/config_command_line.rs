@@ -45,6 +45,7 @@ fn without_arguments_it_serves_with_the_defaults() {
     let expected = WebOptions {
         listen_addresses: vec![":10310".to_owned()],
         systemd_socket: false,
+        config_file: None,
         telemetry_path: "/metrics".to_owned(),
         external_url: None,
         route_prefix: String::new(),
@@ -92,6 +93,7 @@ fn each_flag_of_the_design_has_its_variable() {
         ("shard", "1"),
         ("total-shards", "3"),
         ("web.listen-address", ":1"),
+        ("web.config.file", "web.yml"),
         ("web.telemetry-path", "/m"),
         ("web.external-url", "https://h/p"),
         ("web.route-prefix", "/q"),

@@ -94,6 +94,26 @@ fn the_environment_beats_the_file() {
 }
 
 #[test]
+fn a_variable_may_name_a_file_with_the_credential() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    fs::write(&path, "hunter2\n").unwrap();
+    let shown = path.to_str().unwrap();
+    let variables = [CREDENTIALS[0], ("GRID_CLIENT_SECRET_FILE", shown)];
+    let config = Sources { file: FILE, variables: &variables, ..Sources::default() }.config();
+    assert!(matches!(&config.grid.client_secret, CredentialSource::File(named) if *named == path));
+
+    let both = [CREDENTIALS[0], CREDENTIALS[1], ("GRID_CLIENT_SECRET_FILE", shown)];
+    let faults = Sources { file: FILE, variables: &both, ..Sources::default() }.faults();
+    assert_eq!(faults, "GRID_CLIENT_SECRET_FILE: is set, and GRID_CLIENT_SECRET, too; unset one of them");
+
+    let missing = [CREDENTIALS[1], ("GRID_CLIENT_ID_FILE", "/nonexistent/id")];
+    let faults = Sources { file: FILE, variables: &missing, ..Sources::default() }.faults();
+    assert!(faults.starts_with("GRID_CLIENT_ID_FILE: /nonexistent/id "), "{faults}");
+    assert_eq!(faults.lines().count(), 1, "{faults}");
+}
+
+#[test]
 fn an_empty_variable_counts_as_not_set() {
     let variables = [
         ("GRID_CLIENT_ID", ""),

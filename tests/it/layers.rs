@@ -20,7 +20,7 @@ fn permitted() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("poller", with(&["telemetry", "config", "grid", "store", "catalog"])),
         ("storage", with(&["telemetry", "config", "store"])),
         ("exposition", with(&["telemetry", "store"])),
-        ("web", with(&["telemetry", "config", "exposition", "store", "catalog", "poller"])),
+        ("web", with(&["telemetry", "config", "tls", "exposition", "store", "catalog", "poller"])),
         ("sim", with(&[])),
     ])
 }

@@ -12,6 +12,7 @@
 )]
 
 mod alerts;
+mod attack;
 mod bad_input;
 mod config_bad_files;
 mod config_command_line;
@@ -23,7 +24,9 @@ mod discovery;
 mod docs;
 mod exposition;
 mod faults;
+mod generated;
 mod layers;
+mod links;
 mod memory;
 mod model;
 mod page;
@@ -31,10 +34,12 @@ mod probe;
 mod prometheus;
 mod secrets;
 mod serve;
+mod service_manager;
 mod shards;
 mod sim;
 mod storage;
 mod support;
 mod upload;
 mod watch;
+mod web_config;
 mod webhook;

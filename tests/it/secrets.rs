@@ -263,3 +263,66 @@ async fn the_content_of_key_files_never_shows() {
         }
     }
 }
+
+#[tokio::test]
+async fn nothing_of_the_web_configuration_file_and_its_passwords_shows() {
+    let (password, guess) = ("pl@nted/p4ssword+é", "pl@nted-gu3ss");
+    let hash = bcrypt::hash(password, 4).unwrap();
+    for format in ["logfmt", "json"] {
+        let start = Start::with_config("jobs: [ 'Job:a' ]\n")
+            .variable("GRID_CLIENT_ID", CLIENT)
+            .variable("GRID_CLIENT_SECRET", SECRET)
+            .variable("LIGHTSPARK_GRID_BASE_URL", "http://127.0.0.1:9/grid")
+            .argument("--web.config.file=web.yml")
+            .argument("--log.level=debug")
+            .argument(&format!("--log.format={format}"));
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::default().self_signed(&key).unwrap();
+        let indented =
+            |pem: &str| pem.lines().map(|line| format!("    {line}\n")).collect::<Vec<_>>().concat();
+        let web = format!(
+            "tls_server_config:\n  cert: |\n{}  key: |\n{}basic_auth_users:\n  alice: '{hash}'\n",
+            indented(&certificate.pem()),
+            indented(&key.serialize_pem())
+        );
+        let path = start.folder.path().join("web.yml");
+        std::fs::write(&path, &web).unwrap();
+        let mut secret = [forms("alice", password), forms("alice", guess)].concat();
+        secret.push(hash.clone());
+        secret.extend(hash.split('$').skip(3).map(str::to_owned));
+        secret.extend(key.serialize_pem().lines().filter(|line| line.len() > 20).map(str::to_owned));
+        let exporter = start.start().await;
+        for word in [password, guess] {
+            let (status, done) = exporter.curl("/metrics", &["-u", &format!("alice:{word}")]).await;
+            assert_eq!(status, if word == password { "200" } else { "401" });
+            assert_silent("an answer", &done.out, &secret);
+        }
+        let spoilt = [
+            web.replace("alice:", "alice: x\n  bob:"),
+            web.replace(&hash, password),
+            web.replace(&hash, &hash[..50]),
+            web.replace("PRIVATE KEY", "PRIVATE KEI"),
+            web.replace("    -----BEGIN PRIVATE KEY-----\n", ""),
+            web.replace("  key: |", "  kee: |"),
+            web.replace("basic_auth_users:", "basic_auth_users: |"),
+            web.replace("basic_auth_users:", &format!("basic_auth_users: {password}")),
+            web.replace("  key: |\n", "  key: \n"),
+            format!("{web}  alice: '{hash}'\n"),
+        ];
+        for (number, spoilt) in spoilt.iter().enumerate() {
+            std::fs::write(&path, spoilt).unwrap();
+            let (status, _) = exporter.curl("/-/healthy", &[]).await;
+            assert_eq!(status, "200");
+            let checked = run_in(&exporter.folder, &["check-config", "--web.config.file=web.yml"], &[]).await;
+            assert_eq!(checked.code, Some(1), "{number}: {checked:?}");
+            assert_all_silent("check-config", &checked, &secret);
+        }
+        std::fs::write(&path, &web).unwrap();
+        let checked = run_in(&exporter.folder, &["check-config", "--web.config.file=web.yml"], &[]).await;
+        assert_eq!(checked.code, Some(0), "{checked:?}");
+        assert_all_silent("check-config", &checked, &secret);
+        let log = exporter.log();
+        assert!(log.matches("is refused, the one before is kept").count() >= spoilt.len(), "{log}");
+        assert_silent("the log", &log, &secret);
+    }
+}

@@ -16,7 +16,13 @@ use tokio::process::{Child, Command};
 pub fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_grid-bulk-exporter"));
     command.kill_on_drop(true).stdin(Stdio::null());
-    for variable in ["GRID_CLIENT_ID", "GRID_CLIENT_SECRET", "GRID_JOBS", "LIGHTSPARK_GRID_BASE_URL"] {
+    for variable in [
+        "GRID_CLIENT_ID",
+        "GRID_CLIENT_SECRET",
+        "GRID_CLIENT_SECRET_FILE",
+        "GRID_JOBS",
+        "LIGHTSPARK_GRID_BASE_URL",
+    ] {
         command.env_remove(variable);
     }
     command
@@ -129,7 +135,8 @@ impl Start {
 
 /// The address in a line such as `… message="listening on http://127.0.0.1:1234/" address=…`, or the same in JSON.
 fn listening_address(line: &str) -> Option<SocketAddr> {
-    let (_, after) = line.split_once("listening on http://")?;
+    let (_, after) = line.split_once("listening on http")?;
+    let (_, after) = after.split_once("://")?;
     after.split(['/', '"']).next()?.parse().ok()
 }
 
