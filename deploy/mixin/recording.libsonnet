@@ -5,7 +5,7 @@ local promql = import 'promql.libsonnet';
 {
   prometheusRules+:: {
     local p = promql($._config),
-    local rule(record, expr) = { record: record, expr: p.fill(expr) },
+    local rule(record, expr) = { record: record, expr: p.fill(expr, { window: '5m' }) },
 
     groups+: [{
       name: 'grid-bulk-recording',
@@ -34,7 +34,7 @@ local promql = import 'promql.libsonnet';
           / (max BYJ (deriv(grid_bulk_job_processed_rows{$}[10m])) > 0.001)
         |||),
         rule('job:grid_bulk_rows:rate5m', |||
-          sum by (GROUP, result) (rate(grid_bulk_rows_total{$}[5m]))
+          sum by (GROUP, result) (rate(grid_bulk_rows_total{$}[5m])) / on (GROUP) group_left () REPLICAS
         |||),
         rule('job:grid_bulk_failed_rows:ratio_rate5m', |||
           sum BYX (rate(grid_bulk_rows_total{$,result="failed"}[5m])) / (sum BYX (rate(grid_bulk_rows_total{$}[5m])) > 0)

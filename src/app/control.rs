@@ -65,6 +65,10 @@ impl Control {
         let mut expire = interval(EXPIRE_EVERY);
         expire.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut asked, mut heard) = (Vec::new(), Vec::new());
+        if !self.jobs.unsaved.is_empty() {
+            // What the start let go of. Nobody waits for it: it is logged by the storage.
+            let _told = self.jobs.keep().await;
+        }
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,

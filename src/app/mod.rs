@@ -27,6 +27,7 @@ use crate::config::reload::Loaded;
 use crate::config::{Config, WebOptions};
 use crate::exposition::Exposition;
 use crate::grid::client::GridClient;
+use crate::job::Shard;
 use crate::poller::{ClockHandle, Poller, Setup, Surroundings};
 use crate::storage::{self, Identity, Keeper, Started, StorageError, StorageOptions};
 use crate::telemetry::own::{OwnMetrics, build};
@@ -79,6 +80,8 @@ pub struct AppOptions {
     pub storage: StorageOptions,
     /// Reload when the configuration file changes.
     pub auto_reload: bool,
+    /// Whose jobs are watched, of a fleet.
+    pub shard: Shard,
 }
 
 /// After the other tasks ended, the storage may write for so long.
@@ -104,9 +107,10 @@ impl Exporter {
         options: AppOptions,
         clock: SharedClock,
     ) -> Result<Self, AppError> {
-        let AppOptions { web: options, storage, auto_reload } = options;
+        let AppOptions { web: options, storage, auto_reload, shard } = options;
         let Loaded { config, warnings, fingerprint } = source.load()?;
         let own = OwnMetrics::new(&clock)?;
+        own.show_shard(shard);
         let client = new_client(&config, &own, &clock).map_err(AppError::Client)?;
         let prepared = discovery::prepare(&config).map_err(AppError::Client)?;
         let identity = Identity::new(&config.grid.base_url, client.token_checksum());
@@ -114,7 +118,7 @@ impl Exporter {
             storage::start(&storage, identity, &clock, own.storage.clone()).await?;
         let (storage, keeper) = writing.unzip();
         let (deliveries, heard) = mpsc::channel(256);
-        let webhook = WebhookListener::new(deliveries, own.clone());
+        let webhook = WebhookListener::new(deliveries, own.clone(), shard);
         let prepared_webhook = webhook.prepare(&config).await.map_err(AppError::Client)?;
         let door = options.config_file.as_deref().map(Door::open).transpose()?.map(Arc::new);
         let listeners = bind(&options).await?;
@@ -137,7 +141,7 @@ impl Exporter {
         };
         let (mut poller, handle) = Poller::new(setup, surroundings);
         // Before anything listens: a scrape shows all jobs from the first moment, polled or not.
-        let mut catalog = Catalog::new(config.limits.jobs);
+        let mut catalog = Catalog::new(config.limits.jobs, shard);
         poller.begin_with(catalog.configure(&config.jobs, config.limits.jobs));
         let mut sources = Sources::new(own.discovery.clone(), Arc::clone(&clock));
         let lists = sources.change(prepared).await;
@@ -165,6 +169,7 @@ impl Exporter {
             exposition: Arc::clone(&exposition),
             scrapes: (options.max_requests > 0).then(|| Arc::new(Semaphore::new(options.max_requests))),
             options,
+            shard,
             store,
             readiness: jobs.poller.readiness(),
             reload: reload.clone(),
@@ -178,7 +183,8 @@ impl Exporter {
         let watched = jobs.catalog.len();
         info!(
             version = build::VERSION, revision = build::REVISION, jobs = watched,
-            base_url = %config.grid.base_url, "grid-bulk-exporter starts and watches {watched} jobs"
+            base_url = %config.grid.base_url, shard = shard.number(), total_shards = shard.total(),
+            "grid-bulk-exporter starts and watches {watched} jobs"
         );
         let control = Control {
             source,

@@ -54,6 +54,9 @@ impl<R: ReadJob> WatchedJobs<R> {
 
     /// Takes in who named jobs before the process began, before the poller runs.
     pub(super) fn restore(&mut self, claims: Vec<Claim>, poller: &mut Poller<R>) {
+        let shard = self.catalog.shard();
+        let (claims, others): (Vec<_>, Vec<_>) = claims.into_iter().partition(|claim| shard.owns(&claim.id));
+        self.let_go(others);
         let named = claims.into_iter().map(|claim| {
             let Claim { id, source, labels } = claim;
             (source, NamedJob { id, labels })
@@ -61,6 +64,25 @@ impl<R: ReadJob> WatchedJobs<R> {
         let change = self.catalog.restore(named.collect());
         self.report(&change);
         poller.begin_with(change);
+    }
+
+    /// Lets go of jobs that other shards watch since the fleet has another size: their shards don't know that they were
+    /// named here, so whoever named them has to hear of it.
+    fn let_go(&mut self, others: Vec<Claim>) {
+        if others.is_empty() {
+            return;
+        }
+        let ids: Vec<_> = others.iter().map(|claim| claim.id.as_str()).take(10).collect();
+        let (jobs, shard, ids) = (others.len(), self.catalog.shard(), ids.join(", "));
+        warn!(
+            jobs,
+            ids,
+            "{jobs} jobs that the admin API or webhooks named are those of other shards now, as this is {shard}; name \
+             them there if they are to be watched: {ids}"
+        );
+        for Claim { id, source, .. } in others {
+            self.note(ClaimChange::Withdrawn { id, source });
+        }
     }
 
     /// Once each source told its list: lets go of what was kept of jobs that none of them names.

@@ -5,6 +5,7 @@
 
 use crate::config::{Config, Places, WebhookConfig};
 use crate::grid::webhook::KeyFiles;
+use crate::job::Shard;
 use crate::telemetry::own::OwnMetrics;
 use crate::tls::server::TlsServer;
 use crate::web::webhook::{DeliveryRequest, WebhookSettings, Webhooks};
@@ -28,6 +29,7 @@ pub(super) struct Prepared {
 pub(super) struct WebhookListener {
     deliveries: mpsc::Sender<DeliveryRequest>,
     own: OwnMetrics,
+    shard: Shard,
     running: Option<Running>,
     /// Servers: the present one, and those that still answer what is under way.
     servers: JoinSet<()>,
@@ -44,9 +46,9 @@ struct Running {
 
 impl WebhookListener {
     /// Not started yet. What comes goes to `deliveries`.
-    pub(super) fn new(deliveries: mpsc::Sender<DeliveryRequest>, own: OwnMetrics) -> Self {
+    pub(super) fn new(deliveries: mpsc::Sender<DeliveryRequest>, own: OwnMetrics, shard: Shard) -> Self {
         let (servers, watchers) = (JoinSet::new(), JoinSet::new());
-        Self { deliveries, own, running: None, servers, watching: None, watchers }
+        Self { deliveries, own, shard, running: None, servers, watching: None, watchers }
     }
 
     /// Reads keys and binds the address, or tells in words why that can't be.
@@ -125,6 +127,7 @@ impl WebhookListener {
         }
         let webhooks = Webhooks::new(
             settings,
+            self.shard,
             self.deliveries.clone(),
             self.own.webhooks.clone(),
             self.own.web_connections.clone(),

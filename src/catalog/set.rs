@@ -11,12 +11,14 @@ mod tests;
 
 use crate::catalog::{NamedJob, SourceId};
 use crate::config::{JobSource, JobSpec, MOST_LABEL_NAMES};
-use crate::job::{JobId, LabelName, Labels};
+use crate::job::{JobId, LabelName, Labels, Shard};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The set of named jobs.
 #[derive(Debug, Default)]
 pub struct Catalog {
+    /// What a list names of other shards is left out.
+    shard: Shard,
     jobs: HashMap<JobId, Entry>,
     limit: usize,
     watched: usize,
@@ -100,10 +102,10 @@ const ADMIN: SourceId = SourceId { kind: JobSource::Admin, number: 0 };
 const WEBHOOK: SourceId = SourceId { kind: JobSource::Webhook, number: 0 };
 
 impl Catalog {
-    /// An empty set of at most `limit` jobs.
+    /// An empty set of at most `limit` jobs, all of this shard.
     #[must_use]
-    pub fn new(limit: usize) -> Self {
-        Self { limit, ..Self::default() }
+    pub fn new(limit: usize, shard: Shard) -> Self {
+        Self { shard, limit, ..Self::default() }
     }
 
     /// Takes the whole list of the configured jobs, each named once, and the limit; tells what is different.
@@ -120,11 +122,14 @@ impl Catalog {
         self.take_list(is_configuration, named.collect())
     }
 
-    /// Takes the whole list of a source that is read again and again, and tells what is different.
+    /// Takes the whole list of a source that is read again and again, and tells what is different. Jobs of other shards
+    /// may be in it.
     #[must_use]
     pub fn replace(&mut self, source: SourceId, jobs: Vec<NamedJob>) -> CatalogChange {
-        let named = jobs.into_iter().map(|job| (job.id, vec![Claim { source, labels: Some(job.labels) }]));
-        self.take_list(move |claim| claim == source, named.collect())
+        let ours = jobs.into_iter().filter(|job| self.shard.owns(&job.id));
+        let named = ours.map(|job| (job.id, vec![Claim { source, labels: Some(job.labels) }]));
+        let named = named.collect();
+        self.take_list(move |claim| claim == source, named)
     }
 
     /// The admin API names a job, or gives it other labels. True if it is new to the set.
@@ -182,6 +187,12 @@ impl Catalog {
         }
         self.limit = limit;
         change
+    }
+
+    /// The shard whose jobs these are.
+    #[must_use]
+    pub const fn shard(&self) -> Shard {
+        self.shard
     }
 
     /// True if nobody but the admin API and webhooks names the job, so that it goes some time after its end.

@@ -16,7 +16,7 @@ use crate::config::{
     Config, CredentialSource, Discovery, Faults, GridConfig, JobSource, JobSpec, Limits, Places, PollConfig,
     TlsConfig, WebOptions,
 };
-use crate::job::LabelName;
+use crate::job::{LabelName, Shard};
 use crate::secret::Secret;
 use crate::sim::demo::imports_at;
 use crate::sim::{SimHandle, SimOptions, Simulator};
@@ -67,7 +67,12 @@ async fn demonstrate(args: DemoArgs, simulator: Simulator, clock: SharedClock) -
     let source = Arc::new(source);
     let web = args.web.clone();
     let signals = listen_for_signals()?;
-    let options = AppOptions { web: args.web, storage: StorageOptions::default(), auto_reload: false };
+    let options = AppOptions {
+        web: args.web,
+        storage: StorageOptions::default(),
+        auto_reload: false,
+        shard: Shard::default(),
+    };
     let exporter = Exporter::start(Arc::<DemoSource>::clone(&source), options, clock).await?;
     let shown = Shown::new(&web, exporter.scheme(), exporter.addresses());
     let mut prometheus = if args.prometheus { Some(start_prometheus(&shown).await?) } else { None };

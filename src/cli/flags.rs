@@ -1,6 +1,7 @@
 //! Groups of flags, as several commands share them.
 
 use super::listen;
+use super::shard::ShardFlags;
 use crate::config::{WebOptions, urls};
 use crate::job::JobId;
 use crate::storage::{OnError, StorageOptions};
@@ -15,6 +16,8 @@ use url::Url;
 pub(super) struct ServeFlags {
     #[command(flatten)]
     pub(super) config: ConfigFlags,
+    #[command(flatten)]
+    pub(super) shard: ShardFlags,
     #[command(flatten)]
     pub(super) web: WebFlags,
     #[command(flatten)]

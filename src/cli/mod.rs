@@ -10,7 +10,11 @@ pub mod flags;
 pub mod healthcheck;
 pub mod listen;
 mod serve;
+mod shard;
 pub mod simulate;
+mod terminal;
+pub mod upload;
+pub mod watch;
 
 use crate::config::{Environment, Faults, Inputs, WebOptions};
 use crate::storage::StorageOptions;
@@ -18,6 +22,7 @@ use crate::telemetry::log::LogOptions;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use flags::{LogFlags, ServeFlags, WebFlags};
 use serve::StartError;
+use shard::ShardFlags;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -67,6 +72,16 @@ enum Commands {
     Simulate(Box<simulate::SimulateArgs>),
     /// Read a configuration file, or a web configuration file, and say what is in it, or everything that is wrong with it
     CheckConfig(CheckConfigFlags),
+    /// Upload a CSV file of customers: check it, send it, register it with an exporter, watch it
+    ///
+    /// Prints the import's id. The file is sent once and never again by itself. Exit codes: as `watch`, and 3 if it is not
+    /// known whether the file was taken.
+    Upload(Box<upload::UploadCommand>),
+    /// Follow imports in the terminal until they end; exit code 1 if rows failed
+    ///
+    /// Bars in a terminal, lines elsewhere. Exit codes: 0 all ended well, 1 rows or an import failed (--fail-on), 2 it could
+    /// not be done (command line, configuration, credentials, an import that is not there), 130 by Ctrl-C.
+    Watch(Box<watch::WatchCommand>),
     /// Ask the running exporter whether it is healthy; exit code 0 or 1, for containers
     ///
     /// Takes the flags and variables by which the exporter was started, and asks the first listen address.
@@ -98,6 +113,9 @@ struct CheckConfigFlags {
     /// The web configuration file, to be checked as well or alone
     #[arg(id = "web_config_file", long = "web.config.file", value_name = "FILE")]
     web_config_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    shard: ShardFlags,
 }
 
 #[derive(clap::Args)]
@@ -117,6 +135,10 @@ pub enum Command {
     Simulate(Box<simulate::SimulateArgs>),
     /// `check-config FILE`
     CheckConfig(Box<CheckConfigArgs>),
+    /// `upload FILE.csv`
+    Upload(Box<upload::UploadArgs>),
+    /// `watch JOB…`
+    Watch(Box<watch::WatchArgs>),
     /// `healthcheck`
     Healthcheck(WebOptions),
 }
@@ -171,15 +193,21 @@ pub fn parse(
             .into_options()
             .map_err(|message| definition().error(clap::error::ErrorKind::ValueValidation, message))
     };
+    let shard = |flags: ShardFlags| {
+        flags
+            .into_shard(&lookup)
+            .map_err(|message| definition().error(clap::error::ErrorKind::ValueValidation, message))
+    };
+    let refusal = |message: String| definition().error(clap::error::ErrorKind::ValueValidation, message);
     let environment = Environment::read(&lookup);
     Ok(match line.command.unwrap_or_else(|| Commands::Serve(Box::new(line.serve))) {
         Commands::Serve(flags) => {
-            let ServeFlags { config, web: web_flags, storage, log } = *flags;
+            let ServeFlags { config, shard: shard_flags, web: web_flags, storage, log } = *flags;
             let config_file = config.file.or_else(default_config_file);
-            let web = web(web_flags)?;
+            let (web, shard) = (web(web_flags)?, shard(shard_flags)?);
             let admin_api = web.enable_admin_api;
             Command::Serve(Box::new(ServeArgs {
-                inputs: Inputs { config_file, jobs: config.jobs, environment, admin_api },
+                inputs: Inputs { config_file, jobs: config.jobs, environment, admin_api, shard },
                 enable_auto_reload: config.enable_auto_reload,
                 web,
                 storage: storage.into_options(),
@@ -193,10 +221,17 @@ pub fn parse(
         }
         Commands::Simulate(args) => Command::Simulate(args),
         Commands::CheckConfig(flags) => {
-            let inputs =
-                flags.file.map(|file| Inputs { config_file: Some(file), environment, ..Inputs::default() });
+            let shard = shard(flags.shard)?;
+            let inputs = flags.file.map(|file| Inputs {
+                config_file: Some(file),
+                environment,
+                shard,
+                ..Inputs::default()
+            });
             Command::CheckConfig(Box::new(CheckConfigArgs { inputs, web_config_file: flags.web_config_file }))
         }
+        Commands::Upload(flags) => Command::Upload(Box::new(flags.into_args(environment).map_err(refusal)?)),
+        Commands::Watch(flags) => Command::Watch(Box::new(flags.into_args(environment).map_err(refusal)?)),
         Commands::Healthcheck(flags) => Command::Healthcheck(web(flags.web)?),
     })
 }
@@ -233,6 +268,8 @@ pub fn main(
         Command::CheckConfig(args) => {
             check_config::main(args.inputs.as_ref(), args.web_config_file.as_deref())
         }
+        Command::Upload(args) => upload::main(*args),
+        Command::Watch(args) => watch::main(*args),
         Command::Healthcheck(web) => healthcheck::main(&web),
     }
 }

@@ -19,8 +19,12 @@ pub(super) fn main(args: ServeArgs) -> ExitCode {
     block_on(async {
         let signals = listen_for_signals()?;
         let clock: SharedClock = Arc::new(SystemClock);
-        let options =
-            AppOptions { web: args.web, storage: args.storage, auto_reload: args.enable_auto_reload };
+        let options = AppOptions {
+            web: args.web,
+            storage: args.storage,
+            auto_reload: args.enable_auto_reload,
+            shard: args.inputs.shard,
+        };
         let exporter = Exporter::start(Arc::new(args.inputs), options, clock).await?;
         // Large, as it holds all parts.
         Box::pin(run(exporter, signals, CancellationToken::new())).await

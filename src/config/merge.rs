@@ -13,7 +13,7 @@ use super::section::Findings;
 use super::{
     Config, CredentialSource, Discovery, GridConfig, JobSource, JobSpec, PollConfig, WebhookConfig, urls,
 };
-use crate::job::{JobId, Labels};
+use crate::job::{JobId, Labels, Shard};
 use crate::secret::Secret;
 use std::collections::HashMap;
 use std::fmt;
@@ -34,6 +34,8 @@ pub struct Inputs {
     pub environment: Environment,
     /// `--web.enable-admin-api`: jobs may come by it, so none need be named.
     pub admin_api: bool,
+    /// `--shard`, `--total-shards`: the jobs of other shards are left out.
+    pub shard: Shard,
 }
 
 /// A configuration in which everything present is good, but credentials and jobs may be missing.
@@ -48,8 +50,10 @@ pub struct Draft {
     pub client_id: Option<CredentialSource>,
     /// The token's secret, if anything names one.
     pub client_secret: Option<CredentialSource>,
-    /// The jobs of all sources, each once: those of the file, of `--job`, of `GRID_JOBS`.
+    /// The jobs of all sources that this shard watches, each once: those of the file, of `--job`, of `GRID_JOBS`.
     pub jobs: Vec<JobSpec>,
+    /// Jobs are named here, by whichever shard they are watched.
+    names_jobs: bool,
     /// Jobs may come by the admin API.
     admin_api: bool,
     /// What is allowed and unwise.
@@ -65,7 +69,9 @@ pub(super) fn merge(mut findings: Findings, mut file: FileConfig, inputs: &Input
     let client_id = credential(&mut findings, file.grid.client_id.take(), Variables::of_id(environment));
     let client_secret =
         credential(&mut findings, file.grid.client_secret.take(), Variables::of_secret(environment));
-    let jobs = jobs(&mut findings, std::mem::take(&mut file.jobs), inputs);
+    let mut jobs = jobs(&mut findings, std::mem::take(&mut file.jobs), inputs);
+    let names_jobs = !jobs.is_empty();
+    jobs.retain(|job| inputs.shard.owns(&job.id));
     if jobs.len() > file.limits.jobs {
         let message = format!(
             "is {}, but {} jobs are configured; raise it or name fewer",
@@ -86,6 +92,7 @@ pub(super) fn merge(mut findings: Findings, mut file: FileConfig, inputs: &Input
                 client_id,
                 client_secret,
                 jobs,
+                names_jobs,
                 admin_api: inputs.admin_api,
                 warnings,
                 places,
@@ -198,7 +205,7 @@ impl Draft {
             }
         }
         let has_source = !self.file.discovery.is_empty() || self.file.webhook.is_some() || self.admin_api;
-        if self.jobs.is_empty() && !has_source {
+        if !self.names_jobs && !has_source {
             let message = "no job is named, nor a source of jobs; write `jobs:`, `job_files:` or `job_http:` in the \
                            file, give --job or --web.enable-admin-api, or set GRID_JOBS";
             missing.push(Fault::outside("jobs", message));

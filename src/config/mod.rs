@@ -47,7 +47,7 @@ pub struct Config {
     pub poll: PollConfig,
     /// What bounds memory.
     pub limits: Limits,
-    /// The jobs of the file, of `--job` and of `GRID_JOBS`, each once, in that order.
+    /// The jobs of the file, of `--job` and of `GRID_JOBS` that this shard watches, each once, in that order.
     pub jobs: Vec<JobSpec>,
     /// Lists of jobs that are read again and again.
     pub discovery: Discovery,

@@ -4,11 +4,13 @@
 //! request here: retries, waiting and backoff are the poller's. Redirects are followed by hand, not by reqwest, so
 //! that each request is counted and none leaves the host with our credentials.
 //!
-//! `body` reads answers, `failure` says what went wrong, `resolver` looks names up.
+//! `body` reads answers, `failure` says what went wrong, `resolver` looks names up,
+//! `upload` sends a file for `cli`.
 
 mod body;
 mod failure;
 mod resolver;
+pub mod upload;
 
 #[cfg(test)]
 mod tests;

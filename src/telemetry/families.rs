@@ -272,6 +272,18 @@ pub const STORAGE_UP: Family = gauge(
     &[],
     "1 if what is learnt is written to --storage.path, 0 if it is kept in memory alone because that fails; only with --storage.path.",
 );
+/// Which shard.
+pub const SHARD_ORDINAL: Family = gauge(
+    "grid_bulk_exporter_shard_ordinal",
+    &[],
+    "Which shard of the fleet this exporter is, counted from 0 (--shard).",
+);
+/// How many shards.
+pub const TOTAL_SHARDS: Family = gauge(
+    "grid_bulk_exporter_total_shards",
+    &[],
+    "Shards over which the jobs are spread (--total-shards); 1 if this exporter watches all.",
+);
 /// The build.
 pub const BUILD_INFO: Family = gauge(
     "grid_bulk_exporter_build_info",
@@ -325,7 +337,7 @@ pub const JOB_FAMILIES: [Family; 14] = [
 pub const SUMMARY_FAMILIES: [Family; 2] = [JOBS, ROWS];
 
 /// The exporter's own families, made anew for each scrape.
-pub const OWN_FAMILIES: [Family; 32] = [
+pub const OWN_FAMILIES: [Family; 34] = [
     UP,
     POLLS,
     POLL_FAILURES,
@@ -349,6 +361,8 @@ pub const OWN_FAMILIES: [Family; 32] = [
     WEBHOOKS,
     WEB_CONNECTIONS,
     STORAGE_UP,
+    SHARD_ORDINAL,
+    TOTAL_SHARDS,
     BUILD_INFO,
     PROCESS_CPU,
     PROCESS_OPEN_FDS,

@@ -4,7 +4,7 @@
 //! [`families`] and handed to that part. Series of jobs are not here: they come from the store.
 
 use crate::clock::{SharedClock, UnixTime};
-use crate::job::{Inconsistency, PollFailure};
+use crate::job::{Inconsistency, PollFailure, Shard};
 use crate::telemetry::families::{self, Family};
 use crate::telemetry::latency::LatencyHistogram;
 use crate::telemetry::process::ProcessCollector;
@@ -210,6 +210,7 @@ pub struct OwnMetrics {
     pub web_connections: IntGauge,
     /// Of the storage.
     pub storage: StorageMetrics,
+    shard: [IntGauge; 2],
 }
 
 /// Version, revision and compiler of this build.
@@ -282,13 +283,26 @@ impl OwnMetrics {
         let web_connections = registry.register(IntGauge::with_opts(opts(families::WEB_CONNECTIONS))?)?;
         let storage =
             StorageMetrics { up: registry.register(GaugeVec::new(opts(families::STORAGE_UP), &[])?)? };
+        let shard = [families::SHARD_ORDINAL, families::TOTAL_SHARDS]
+            .map(|family| IntGauge::with_opts(opts(family)).and_then(|gauge| registry.register(gauge)));
+        let [ordinal, total] = shard;
+        let shard = [ordinal?, total?];
         let build_info =
             registry.register(GaugeVec::new(opts(families::BUILD_INFO), families::BUILD_INFO.labels)?)?;
         build_info.with_label_values(&[build::VERSION, build::REVISION, build::RUST_VERSION]).set(1.0);
         registry.register(ProcessCollector::new()?)?;
         let latencies = vec![api.request_duration.clone(), poll.cycle_duration.clone()];
+        let [_, total] = &shard;
+        total.set(1);
         let registry = OwnRegistry::new(registry.collectors, latencies, clock.now());
-        Ok(Self { registry, api, poll, reload, discovery, webhooks, web_connections, storage })
+        Ok(Self { registry, api, poll, reload, discovery, webhooks, web_connections, storage, shard })
+    }
+
+    /// Shows which shard this is; until then it is the only one.
+    pub fn show_shard(&self, shard: Shard) {
+        let [ordinal, total] = &self.shard;
+        ordinal.set(shard.number().into());
+        total.set(shard.total().into());
     }
 }
 

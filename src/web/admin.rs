@@ -5,7 +5,7 @@
 
 use crate::catalog::{LimitReached, NotNamed, read_labels};
 use crate::job::{JobId, Labels};
-use crate::web::problem::{problem, stopping};
+use crate::web::problem::{misdirected, problem, stopping};
 use crate::web::respond::{self, Response};
 use crate::web::{Web, jobs};
 use bytes::Bytes;
@@ -68,6 +68,9 @@ pub async fn answer(web: &Web, id: JobId, method: Method, body: Incoming) -> Res
     if !web.options.enable_admin_api {
         let detail = "The admin API is off, so jobs can't be added or removed here; start with --web.enable-admin-api.";
         return problem(StatusCode::FORBIDDEN, detail);
+    }
+    if let Some(elsewhere) = web.elsewhere(&id) {
+        return misdirected(&elsewhere);
     }
     if method == Method::DELETE {
         return delete(web, id).await;

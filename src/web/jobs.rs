@@ -8,7 +8,7 @@ use crate::job::JobId;
 use crate::store::JobSnapshot;
 use crate::web::Web;
 use crate::web::filter::Filter;
-use crate::web::problem::problem;
+use crate::web::problem::{misdirected, problem};
 use crate::web::respond::{self, Response};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -119,10 +119,19 @@ pub fn answer(web: &Web, query: &str, request: &HeaderMap) -> Response {
 /// Answers with one job.
 #[must_use]
 pub fn one(web: &Web, id: &JobId) -> Response {
+    if let Some(elsewhere) = web.elsewhere(id) {
+        return misdirected(&elsewhere);
+    }
     match web.store.job(id) {
-        Some(job) => respond::json(bytes_of(&view(&job))),
+        Some(job) => respond::json(document(&job)),
         None => problem(StatusCode::NOT_FOUND, &format!("{id} is not watched.")),
     }
+}
+
+/// The document of one job, on one line; `watch --json` prints it, too.
+#[must_use]
+pub fn document(job: &JobSnapshot) -> Vec<u8> {
+    bytes_of(&view(job))
 }
 
 /// Maps with text keys, texts and finite numbers always serialize.

@@ -34,6 +34,7 @@ mod wire;
 use crate::clock::SharedClock;
 use crate::config::WebOptions;
 use crate::exposition::Exposition;
+use crate::job::{JobId, Shard};
 use crate::poller::ProbeHandle;
 use crate::store::Store;
 use crate::web::admin::AdminRequest;
@@ -47,6 +48,8 @@ use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 pub struct Web {
     /// Paths and limits.
     pub options: WebOptions,
+    /// Whose jobs are watched, of a fleet.
+    pub shard: Shard,
     /// The bytes of the metrics.
     pub exposition: Arc<Exposition>,
     /// The jobs' states.
@@ -72,6 +75,17 @@ pub struct Web {
 }
 
 impl Web {
+    /// Where a job is watched, in words and as a number, if another shard does.
+    #[must_use]
+    pub fn elsewhere(&self, id: &JobId) -> Option<(String, u32)> {
+        let owner = self.shard.other_owner(id)?;
+        let (shard, total) = (self.shard, self.shard.total());
+        Some((
+            format!("{id} is watched by shard {owner} of {total}, and this is {shard}; ask that one."),
+            owner,
+        ))
+    }
+
     /// A path of ours as a browser must ask for it: below the path of `--web.external-url`, since a proxy may serve
     /// us under another one than the route prefix; without that flag below the route prefix.
     #[must_use]

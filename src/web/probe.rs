@@ -36,6 +36,10 @@ pub async fn answer(web: &Web, query: &str, request: &HeaderMap) -> Response {
         Ok(asked) => asked,
         Err(fault) => return respond::words(StatusCode::BAD_REQUEST, &fault),
     };
+    if let Some((line, _)) = web.elsewhere(&id) {
+        // Two exporters that tell of one job would differ in when they saw what.
+        return respond::words(StatusCode::MISDIRECTED_REQUEST, &line);
+    }
     let course = debug.then(Course::new);
     let job = match web.probe.probe(id.clone(), limit, course.clone()).await {
         Ok(job) => JobSnapshot::clone(&job),

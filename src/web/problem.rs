@@ -12,13 +12,26 @@ struct Problem<'a> {
     title: &'a str,
     status: u16,
     detail: &'a str,
+    /// The shard to ask instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<u32>,
 }
 
 /// A response with a problem; `detail` says what is wrong and what would be right.
 #[must_use]
 pub fn problem(status: StatusCode, detail: &str) -> Response {
+    with_shard(status, detail, None)
+}
+
+/// 421: another shard watches the job.
+#[must_use]
+pub fn misdirected((detail, shard): &(String, u32)) -> Response {
+    with_shard(StatusCode::MISDIRECTED_REQUEST, detail, Some(*shard))
+}
+
+fn with_shard(status: StatusCode, detail: &str, shard: Option<u32>) -> Response {
     let title = status.canonical_reason().unwrap_or("Error");
-    let document = Problem { r#type: "about:blank", title, status: status.as_u16(), detail };
+    let document = Problem { r#type: "about:blank", title, status: status.as_u16(), detail, shard };
     // Texts and a number always serialize.
     let body = serde_json::to_vec(&document).unwrap_or_default();
     let mut response = respond::whole(status, "application/problem+json", body);

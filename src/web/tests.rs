@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::clock::{SystemClock, UnixTime};
-use crate::job::{CompletedAt, ErrorTally, JobReading, Labels, Progress, ReportedStatus};
+use crate::job::{CompletedAt, ErrorTally, JobReading, Labels, Progress, ReportedStatus, Shard};
 use crate::store::{CountFrom, NewJob, Outcome};
 use crate::telemetry::own::OwnMetrics;
 use std::time::Duration;
@@ -55,6 +55,7 @@ impl Server {
             exposition: Arc::new(Exposition::new(store.clone(), own.registry.clone())),
             scrapes: (options.max_requests > 0).then(|| Arc::new(Semaphore::new(options.max_requests))),
             options,
+            shard: Shard::default(),
             store,
             readiness,
             reload,

@@ -8,6 +8,7 @@
 
 use crate::catalog::LimitReached;
 use crate::grid::webhook::{Delivery, EndedJob, Incoming as Webhook, KeyFiles, Refusal};
+use crate::job::Shard;
 use crate::telemetry::webhooks::{WebhookMetrics, WebhookOutcome};
 use crate::tls::server::TlsServer;
 use crate::web::Web;
@@ -78,6 +79,7 @@ pub struct WebhookSettings {
 #[derive(Debug)]
 pub struct Webhooks {
     settings: ArcSwap<WebhookSettings>,
+    shard: Shard,
     deliveries: mpsc::Sender<DeliveryRequest>,
     metrics: WebhookMetrics,
     connections: IntGauge,
@@ -96,10 +98,11 @@ struct Refused {
 type Verdict = (Option<WebhookOutcome>, Response);
 
 impl Webhooks {
-    /// Hands what is signed well to `deliveries`.
+    /// Hands what is signed well and about this shard's jobs to `deliveries`.
     #[must_use]
     pub fn new(
         settings: WebhookSettings,
+        shard: Shard,
         deliveries: mpsc::Sender<DeliveryRequest>,
         metrics: WebhookMetrics,
         connections: IntGauge,
@@ -107,6 +110,7 @@ impl Webhooks {
         metrics.configured();
         Self {
             settings: ArcSwap::from_pointee(settings),
+            shard,
             deliveries,
             metrics,
             connections,
@@ -143,6 +147,12 @@ impl Webhooks {
                 Some(WebhookOutcome::Ignored),
                 respond::words(StatusCode::OK, "Nothing that is watched here."),
             ),
+            // Anything but 2xx or 409 is sent again for 7 days. The job's own shard finds the end by polling. It is not
+            // remembered: should it come again once the fleet has another size, it may be ours.
+            Ok(Delivery::Ended(ended)) if !self.shard.owns(&ended.job) => {
+                let line = "Another shard watches the job.";
+                (Some(WebhookOutcome::OtherShard), respond::words(StatusCode::OK, line))
+            }
             Ok(Delivery::Ended(ended)) => self.hand_on(ended).await,
             Err(Refusal::Signature) => {
                 self.note_refused(peer);

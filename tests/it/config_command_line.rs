@@ -90,6 +90,8 @@ fn each_flag_of_the_design_has_its_variable() {
         ("config.file", "x.yml"),
         ("config.enable-auto-reload", "1"),
         ("job", "Job:a"),
+        ("shard", "1"),
+        ("total-shards", "3"),
         ("web.listen-address", ":1"),
         ("web.config.file", "web.yml"),
         ("web.telemetry-path", "/m"),
@@ -110,10 +112,12 @@ fn each_flag_of_the_design_has_its_variable() {
     flags.retain(|flag| !matches!(*flag, "help" | "version"));
     assert_eq!(flags, values.map(|(flag, _)| flag));
     for (flag, value) in values {
-        let by_flag = format!("{:?}", serve(&[&format!("--{flag}={value}")], &[]));
-        let by_variable = format!("{:?}", serve(&[], &[(&environment::variable(flag), value)]));
+        // A shard other than the first is there only if there are several.
+        let others: &[&str] = if flag == "shard" { &["--total-shards=2"] } else { &[] };
+        let by_flag = format!("{:?}", serve(&[others, &[&format!("--{flag}={value}")]].concat(), &[]));
+        let by_variable = format!("{:?}", serve(others, &[(&environment::variable(flag), value)]));
         assert_eq!(by_flag, by_variable);
-        assert_ne!(by_flag, format!("{:?}", serve(&[], &[])), "{flag} changes nothing");
+        assert_ne!(by_flag, format!("{:?}", serve(others, &[])), "{flag} changes nothing");
     }
 }
 

@@ -9,6 +9,7 @@
 use grid_bulk_exporter::config::{
     Config, CredentialSource, Environment, Faults, Inputs, JobSource, Loaded, reload,
 };
+use grid_bulk_exporter::job::Shard;
 use std::collections::HashMap;
 use std::fs;
 use std::time::Duration;
@@ -34,6 +35,7 @@ impl Sources<'_> {
             jobs: self.flags.iter().map(|id| id.parse().unwrap()).collect(),
             environment: Environment::read(|name| variables.get(name).map(Into::into)),
             admin_api: false,
+            shard: Shard::default(),
         }
     }
 

@@ -6,10 +6,7 @@ import re
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 # Metrics of DESIGN's table that the source does not have yet; a check tells when one can go from here.
-LATER = {
-    "grid_bulk_exporter_shard_ordinal": ("gauge", []),
-    "grid_bulk_exporter_total_shards": ("gauge", []),
-}
+LATER = {}
 # Made by Prometheus for each target.
 OF_SCRAPES = {"up", "scrape_duration_seconds", "scrape_samples_scraped"}
 # Labels that scrape configurations give to targets.

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_grid_bulk_exporter_global_optspecs
-    string join \n config.file= config.enable-auto-reload= job= web.listen-address= web.config.file= web.telemetry-path= web.external-url= web.route-prefix= web.systemd-socket= web.max-requests= web.enable-lifecycle= web.enable-admin-api= web.enable-probe= storage.path= storage.on-error= log.level= log.format= h/help V/version
+    string join \n config.file= config.enable-auto-reload= job= shard= total-shards= web.listen-address= web.config.file= web.telemetry-path= web.external-url= web.route-prefix= web.systemd-socket= web.max-requests= web.enable-lifecycle= web.enable-admin-api= web.enable-probe= storage.path= storage.on-error= log.level= log.format= h/help V/version
 end
 
 function __fish_grid_bulk_exporter_needs_command
@@ -28,6 +28,8 @@ complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l c
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l config.enable-auto-reload -d 'Reload the configuration when its file changes, as SIGHUP does' -r -f -a "true\t''
 false\t''"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l job -d 'Id of a job to watch; may be given several times, and adds to the file\'s jobs and those of GRID_JOBS' -r
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l shard -d 'Which shard this is, counted from 0; or auto: the number at the end of POD_NAME, else of the host\'s name' -r
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l total-shards -d 'Shards over which the jobs are spread, each on an exporter of its own' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l web.listen-address -d 'Where to listen: host:port, :port (all addresses) or `[::]:port`; may be given several times' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l web.config.file -d 'File with TLS, users and headers, in the format of Prometheus\'s exporter-toolkit' -r -F
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -l web.telemetry-path -d 'Path of the metrics' -r
@@ -56,6 +58,8 @@ complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -s V
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -f -a "serve" -d 'Run the exporter; the default command'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -f -a "simulate" -d 'Run the simulated Grid API alone'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -f -a "check-config" -d 'Read a configuration file, or a web configuration file, and say what is in it, or everything that is wrong with it'
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -f -a "upload" -d 'Upload a CSV file of customers: check it, send it, register it with an exporter, watch it'
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -f -a "watch" -d 'Follow imports in the terminal until they end; exit code 1 if rows failed'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -f -a "healthcheck" -d 'Ask the running exporter whether it is healthy; exit code 0 or 1, for containers'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -f -a "demo" -d 'Run the exporter with a simulated Grid API and moving jobs: no account needed'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -63,6 +67,8 @@ complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand se
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l config.enable-auto-reload -d 'Reload the configuration when its file changes, as SIGHUP does' -r -f -a "true\t''
 false\t''"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l job -d 'Id of a job to watch; may be given several times, and adds to the file\'s jobs and those of GRID_JOBS' -r
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l shard -d 'Which shard this is, counted from 0; or auto: the number at the end of POD_NAME, else of the host\'s name' -r
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l total-shards -d 'Shards over which the jobs are spread, each on an exporter of its own' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l web.listen-address -d 'Where to listen: host:port, :port (all addresses) or `[::]:port`; may be given several times' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l web.config.file -d 'File with TLS, users and headers, in the format of Prometheus\'s exporter-toolkit' -r -F
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand serve" -l web.telemetry-path -d 'Path of the metrics' -r
@@ -99,7 +105,34 @@ complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand si
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand simulate" -l scenario -d 'YAML file that gives single jobs a course and faults (docs/simulator.md)' -r -F
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand check-config" -l web.config.file -d 'The web configuration file, to be checked as well or alone' -r -F
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand check-config" -l shard -d 'Which shard this is, counted from 0; or auto: the number at the end of POD_NAME, else of the host\'s name' -r
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand check-config" -l total-shards -d 'Shards over which the jobs are spread, each on an exporter of its own' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand check-config" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l config.file -d 'The configuration file (YAML), for its section `grid`; without it, grid-bulk-exporter.yml of the working directory if that is there' -r -F
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l dry-run -d 'Check the file and send nothing' -r -f -a "true\t''
+false\t''"
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l strict -d 'Refuse a file with rows that will probably fail, and not only one with such a header' -r -f -a "true\t''
+false\t''"
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l max-size -d 'The largest file that is sent; Grid advises to stay below 100 MB' -r
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l register -d 'Register the import with a running exporter that has --web.enable-admin-api; {shard} in the URL stands for the number of the shard that watches it' -r
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l label -d 'A label that the exporter gives the import; may be given several times' -r
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l watch -d 'Follow the import until it ends, as `watch` does' -r -f -a "true\t''
+false\t''"
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l fail-on -d 'What makes the exit code 1' -r -f -a "never\t'Nothing: it is 0 once the imports ended, however'
+rows\t'A row that failed, or an import that ended as FAILED'
+job\t'An import that ended as FAILED, whatever its rows'"
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l json -d 'Print an object in JSON, a line for each change, as GET /api/v1/jobs/{jobId} of serve gives it' -r -f -a "true\t''
+false\t''"
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l interval -d 'How often each import is polled' -r
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand watch" -l config.file -d 'The configuration file (YAML), for its section `grid`; without it, grid-bulk-exporter.yml of the working directory if that is there' -r -F
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand watch" -l fail-on -d 'What makes the exit code 1' -r -f -a "never\t'Nothing: it is 0 once the imports ended, however'
+rows\t'A row that failed, or an import that ended as FAILED'
+job\t'An import that ended as FAILED, whatever its rows'"
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand watch" -l json -d 'Print an object in JSON, a line for each change, as GET /api/v1/jobs/{jobId} of serve gives it' -r -f -a "true\t''
+false\t''"
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand watch" -l interval -d 'How often each import is polled' -r
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand healthcheck" -l web.listen-address -d 'Where to listen: host:port, :port (all addresses) or `[::]:port`; may be given several times' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand healthcheck" -l web.config.file -d 'File with TLS, users and headers, in the format of Prometheus\'s exporter-toolkit' -r -F
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand healthcheck" -l web.telemetry-path -d 'Path of the metrics' -r
@@ -138,9 +171,11 @@ json\t'One JSON object'"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand demo" -l web.listen-address -d 'Where to listen: host:port, :port (all addresses) or `[::]:port`; may be given several times' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand demo" -l prometheus -d 'Start the machine\'s Prometheus on loopback as well, with the shipped rules, against the demo'
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config healthcheck demo help" -f -a "serve" -d 'Run the exporter; the default command'
-complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config healthcheck demo help" -f -a "simulate" -d 'Run the simulated Grid API alone'
-complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config healthcheck demo help" -f -a "check-config" -d 'Read a configuration file, or a web configuration file, and say what is in it, or everything that is wrong with it'
-complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config healthcheck demo help" -f -a "healthcheck" -d 'Ask the running exporter whether it is healthy; exit code 0 or 1, for containers'
-complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config healthcheck demo help" -f -a "demo" -d 'Run the exporter with a simulated Grid API and moving jobs: no account needed'
-complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config healthcheck demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config upload watch healthcheck demo help" -f -a "serve" -d 'Run the exporter; the default command'
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config upload watch healthcheck demo help" -f -a "simulate" -d 'Run the simulated Grid API alone'
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config upload watch healthcheck demo help" -f -a "check-config" -d 'Read a configuration file, or a web configuration file, and say what is in it, or everything that is wrong with it'
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config upload watch healthcheck demo help" -f -a "upload" -d 'Upload a CSV file of customers: check it, send it, register it with an exporter, watch it'
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config upload watch healthcheck demo help" -f -a "watch" -d 'Follow imports in the terminal until they end; exit code 1 if rows failed'
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config upload watch healthcheck demo help" -f -a "healthcheck" -d 'Ask the running exporter whether it is healthy; exit code 0 or 1, for containers'
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config upload watch healthcheck demo help" -f -a "demo" -d 'Run the exporter with a simulated Grid API and moving jobs: no account needed'
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve simulate check-config upload watch healthcheck demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

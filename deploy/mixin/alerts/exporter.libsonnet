@@ -60,7 +60,7 @@ function(config, p) [
         sum BYX (rate(grid_bulk_api_requests_total{$,code="429"}[%(window)s]))
         / sum BYX (rate(grid_bulk_api_requests_total{$}[%(window)s]))
       ) > %(maxRatio)s
-      or sum BYX (rate(grid_bulk_api_throttled_seconds_total{$}[%(window)s])) > %(maxThrottledRatio)s
+      or max BYX (rate(grid_bulk_api_throttled_seconds_total{$}[%(window)s])) > %(maxThrottledRatio)s
     |||,
     summary: 'The API or the own limit throttles the exporter.',
     description: '{{ $labels.job }}: {{ $value | humanizePercentage }} of the requests were answered with 429, or of the time was spent waiting, within %(window)s.',

@@ -53,7 +53,8 @@ function(config, p)
           sum BYX (increase(grid_bulk_rows_total{$,result="failed"}[%(window)s]))
           / sum BYX (increase(grid_bulk_rows_total{$}[%(window)s]))
         ) > %(maxRatio)s
-        and sum BYX (increase(grid_bulk_rows_total{$,result="failed"}[%(window)s])) >= %(rows)s
+        and sum BYX (increase(grid_bulk_rows_total{$,result="failed"}[%(window)s]))
+          / REPLICAS >= %(rows)s
       |||,
       summary: 'Failed rows spike over all imports.',
       description: '{{ $value | humanizePercentage }} of the rows processed within %(window)s failed, over all imports of {{ $labels.job }}, at least %(rows)s rows.',

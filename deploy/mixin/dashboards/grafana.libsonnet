@@ -33,11 +33,17 @@ function(config) {
   local shown = std.join(', ', [config.nameLabel] + config.jobLabels),
   // One series for each import, even where two replicas give it different labels: a join would be an error then.
   local info(labels, at='') = 'topk by (jobId) (1, max by (%s) (grid_bulk_job_info{$J%s}%s))' % [labels, teams, at],
+  // As in the rules: exporters that watch the same imports, so that a pair counts once and shards add up.
+  local replicas(window) =
+    '((clamp_min(count by (cluster, job) (grid_bulk_exporter_total_shards{$S}) / (max by (cluster, job) (grid_bulk_exporter_total_shards{$S}) > 0), 1)'
+    + ' or group by (cluster, job) (increase(grid_bulk_rows_total{$S}[%s]))) > 0)' % window,
   query(expr)::
     std.foldl(
       function(written, pair) std.strReplace(written, pair[0], pair[1]),
       [
         ['OF_EXPORTER', 'and on (cluster, job, instance) present_over_time(grid_bulk_exporter_build_info{$S}[1d])'],
+        ['REPLICAS_5m', replicas('5m')],
+        ['REPLICAS_RANGE', replicas('$__range')],
         ['OF_TEAM_AT_END', 'and on (jobId) grid_bulk_job_info{$S%s} @ end()' % teams],
         ['NAMED_AT_END', '* on (jobId) group_left (%s) %s' % [shown, info('jobId, ' + shown, ' @ end()')]],
         ['OF_TEAM', 'and on (jobId) grid_bulk_job_info{$S%s}' % teams],

@@ -81,13 +81,13 @@ function(config, g)
         Rows that the API processes now, over all imports of the chosen instances (a counter, which knows no team or import).
         0 while nothing runs.
       |||, [3, 4], [
-        g.target('sum(rate(grid_bulk_rows_total{$S}[$__rate_interval]))', 'rows per second'),
+        g.target('sum(sum by (cluster, job) (rate(grid_bulk_rows_total{$S}[$__rate_interval])) / REPLICAS_5m)', 'rows per second'),
       ], graph='area') + g.fields({ decimals: 1 }),
       g.stat('Failed rows', |||
         Rows that failed within the time range, over all imports of the chosen instances. Orange from 1, red from %(late)s:
         then see Errors by code.
       ||| % limits.failedRows, [3, 4], [
-        g.now('sum(increase(grid_bulk_rows_total{$S,result="failed"}[$__range])) or vector(0)', 'failed rows'),
+        g.now('sum(sum by (cluster, job) (increase(grid_bulk_rows_total{$S,result="failed"}[$__range])) / REPLICAS_RANGE) or vector(0)', 'failed rows'),
       ], 'locale') + g.fields({ decimals: 0, thresholds: g.limits(limits.failedRows, g.colours.good) }),
       g.stat('Failure ratio', |||
         Share of the rows processed within the time range that failed. Orange from %s, red from %s.
@@ -251,7 +251,7 @@ function(config, g)
         How fast the API works through the files, and how much of it fails, over all imports of the chosen instances.
         A drop to 0 while imports run means that they stall.
       |||, [12, 8], [
-        g.target('sum by (result) (rate(grid_bulk_rows_total{$S}[$__rate_interval]))', '{{result}}'),
+        g.target('sum by (result) (sum by (cluster, job, result) (rate(grid_bulk_rows_total{$S}[$__rate_interval])) / on (cluster, job) group_left () REPLICAS_5m)', '{{result}}'),
       ]) + g.stacked + g.fields({}, [g.paint('successful', g.colours.good), g.paint('failed', g.colours.bad)]),
       g.graph('Share of rows that fail', |||
         Share of the rows processed at that moment that failed. The dashed line is where GridBulkFailedRowsSpike begins

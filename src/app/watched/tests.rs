@@ -9,7 +9,7 @@ use crate::config::PollConfig;
 use crate::exposition::negotiate::Encoding;
 use crate::grid::error::ApiError;
 use crate::grid::{Advice, Answer, JobQuery, Reading};
-use crate::job::{CompletedAt, ErrorTally, JobReading, PollFailure, ReportedStatus};
+use crate::job::{CompletedAt, ErrorTally, JobReading, PollFailure, ReportedStatus, Shard};
 use crate::poller::{ClockHandle, Setup, Surroundings};
 use crate::telemetry::own::OwnMetrics;
 use crate::web::admin::AdminRequest;
@@ -94,7 +94,7 @@ impl Fixture {
         let shutdown = CancellationToken::new();
         tokio::spawn(poller.run(shutdown.child_token()));
         let jobs = WatchedJobs {
-            catalog: Catalog::new(10),
+            catalog: Catalog::new(10, Shard::default()),
             poller: handle,
             exposition,
             store,

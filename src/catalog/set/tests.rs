@@ -27,7 +27,7 @@ fn ids(jobs: &[JobSpec]) -> Vec<&str> {
 
 #[test]
 fn only_the_difference_is_told() {
-    let mut catalog = Catalog::new(10);
+    let mut catalog = Catalog::new(10, Shard::default());
     let first = catalog.configure(&[job("a", "red"), job("b", "red"), job("c", "red")], 10);
     assert_eq!(first.joined.len(), 3);
     let second = catalog.configure(&[job("b", "blue"), job("c", "red"), job("d", "red")], 10);
@@ -40,7 +40,7 @@ fn only_the_difference_is_told() {
 
 #[test]
 fn a_job_of_several_sources_is_one_job_with_the_first_ones_labels() {
-    let mut catalog = Catalog::new(10);
+    let mut catalog = Catalog::new(10, Shard::default());
     assert!(catalog.put(&id("a"), team("admin")).unwrap().1);
     let change = catalog.replace(HTTP, named(&[("a", "http")]));
     assert_eq!(change.relabelled[0].labels.get("team"), Some("http"));
@@ -62,7 +62,7 @@ fn a_job_of_several_sources_is_one_job_with_the_first_ones_labels() {
 
 #[test]
 fn a_flag_can_give_no_labels_so_it_takes_none_away() {
-    let mut catalog = Catalog::new(10);
+    let mut catalog = Catalog::new(10, Shard::default());
     let flag = JobSpec { id: id("a"), labels: Labels::default(), sources: vec![JobSource::Flag] };
     let _joined = catalog.configure(&[flag], 10);
     let change = catalog.replace(FILES, named(&[("a", "files")]));
@@ -72,7 +72,7 @@ fn a_flag_can_give_no_labels_so_it_takes_none_away() {
 
 #[test]
 fn beyond_the_limit_nothing_joins_and_nothing_is_evicted() {
-    let mut catalog = Catalog::new(2);
+    let mut catalog = Catalog::new(2, Shard::default());
     let change = catalog.replace(FILES, named(&[("a", "x"), ("b", "x"), ("c", "x"), ("d", "x")]));
     assert_eq!(ids(&change.joined), ["a", "b"]);
     assert_eq!(change.rejected, BTreeMap::from([(JobSource::Files, 2)]));
@@ -90,7 +90,7 @@ fn beyond_the_limit_nothing_joins_and_nothing_is_evicted() {
 
 #[test]
 fn who_waits_joins_when_room_is_made() {
-    let mut catalog = Catalog::new(2);
+    let mut catalog = Catalog::new(2, Shard::default());
     let _first = catalog.replace(FILES, named(&[("a", "x"), ("b", "x"), ("c", "x"), ("d", "x")]));
     let change = catalog.replace(FILES, named(&[("b", "x"), ("c", "x"), ("d", "x")]));
     assert_eq!((ids(&change.joined), change.left), (vec!["c"], vec![id("a")]));
@@ -103,7 +103,7 @@ fn who_waits_joins_when_room_is_made() {
 
 #[test]
 fn what_the_admin_api_does_not_name_it_can_not_delete() {
-    let mut catalog = Catalog::new(2);
+    let mut catalog = Catalog::new(2, Shard::default());
     let _joined = catalog.configure(&[job("a", "x")], 2);
     assert_eq!(catalog.delete(&id("a")), Err(NotNamed { sources: vec![JobSource::File] }));
     assert_eq!(catalog.delete(&id("b")), Err(NotNamed { sources: Vec::new() }));
@@ -115,7 +115,7 @@ fn what_the_admin_api_does_not_name_it_can_not_delete() {
 
 #[test]
 fn label_names_beyond_what_all_jobs_may_have_are_left_out() {
-    let mut catalog = Catalog::new(10);
+    let mut catalog = Catalog::new(10, Shard::default());
     let many = (0..MOST_LABEL_NAMES).map(|n| (format!("l{n}").parse().unwrap(), "x".to_owned())).collect();
     let _joined = catalog.put(&id("a"), many).unwrap();
     let (change, _) = catalog.put(&id("b"), team("x")).unwrap();
@@ -140,4 +140,26 @@ fn pieces_hold_all_of_a_change() {
     assert_eq!(pieces[0].left, [id("e")]);
     assert_eq!(pieces.iter().map(|piece| piece.joined.len()).sum::<usize>(), 3);
     assert!(pieces.iter().all(|piece| piece.known_before));
+}
+
+#[test]
+fn jobs_of_other_shards_are_left_out_of_lists_and_not_counted_as_rejected() {
+    let list: Vec<(String, &str)> = (0..40).map(|number| (format!("Job:{number}"), "red")).collect();
+    let list: Vec<_> = list.iter().map(|(id, team)| (id.as_str(), *team)).collect();
+    let mut watched = Vec::new();
+    for number in 0..3 {
+        let shard = Shard::new(number, 3).unwrap();
+        let mut catalog = Catalog::new(40, shard);
+        let change = catalog.replace(FILES, named(&list));
+        assert!(change.rejected.is_empty() && change.joined.iter().all(|job| shard.owns(&job.id)));
+        watched.extend(change.joined.into_iter().map(|job| job.id));
+        assert!(catalog.replace(FILES, named(&list)).is_empty(), "the same list changes nothing");
+        let mut small = Catalog::new(5, shard);
+        let change = small.replace(FILES, named(&list));
+        assert_eq!(change.rejected[&JobSource::Files], catalog.len() as u64 - 5, "only its own are rejected");
+    }
+    watched.sort();
+    let mut all: Vec<_> = list.iter().map(|(name, _)| id(name)).collect();
+    all.sort();
+    assert_eq!(watched, all, "each is watched by exactly one");
 }

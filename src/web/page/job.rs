@@ -24,6 +24,14 @@ pub fn answer(web: &Web, id: &JobId, request: &HeaderMap) -> Response {
         &mut main,
         format_args!("<p class=\"back\"><a href=\"{}\">← All imports</a></p>\n", escape(&web.link("/"))),
     );
+    if let Some((why, _)) = web.elsewhere(id) {
+        put(
+            &mut main,
+            format_args!("<h1>Watched by another shard</h1>\n<p><bdi>{}</bdi></p>\n", escape(&why)),
+        );
+        let (status, title) = (StatusCode::MISDIRECTED_REQUEST, "Watched by another shard");
+        return framed(web, request, &Frame { status, title, tag: &tag, now, main: &main });
+    }
     let Some(job) = web.store.job(id) else {
         put(
             &mut main,

@@ -24,6 +24,7 @@ pub(super) mod tests;
 mod words;
 
 use crate::clock::UnixTime;
+use crate::job::Shard;
 use crate::telemetry::own::build;
 use crate::web::Web;
 use crate::web::respond::{self, Response};
@@ -104,6 +105,15 @@ fn not_modified(request: &HeaderMap, tag: &str) -> Option<Response> {
     })
 }
 
+/// Which of several shards the page is of; nothing if there is one.
+fn shard_in_words(shard: Shard) -> String {
+    if shard.total() == 1 {
+        String::new()
+    } else {
+        format!(", {shard} (counted from 0), whose imports are shown")
+    }
+}
+
 /// What stands around the middle of each page.
 struct Frame<'a> {
     status: StatusCode,
@@ -150,13 +160,14 @@ fn framed(web: &Web, request: &HeaderMap, frame: &Frame<'_>) -> Response {
     put(
         &mut html,
         format_args!(
-            "<main id=\"main\" data-now=\"{}\" data-tag=\"{}\">\n{}</main>\n<footer>grid-bulk-exporter {} ({}), up for {}. \
+            "<main id=\"main\" data-now=\"{}\" data-tag=\"{}\">\n{}</main>\n<footer>grid-bulk-exporter {} ({}){}, up for {}. \
              <span id=\"live\"><noscript>Reload for new numbers.</noscript></span></footer>\n</body>\n</html>\n",
             frame.now.as_millis(),
             escape(frame.tag),
             frame.main,
             build::VERSION,
             build::REVISION,
+            shard_in_words(web.shard),
             lasting(web.store.began(), frame.now),
         ),
     );
