@@ -8,7 +8,7 @@
 //! show the same moment.
 //!
 //! `negotiate` reads what the scraper accepts, `selection` which families it wants, `shape` says which bytes formats
-//! share, `usage` which are in use, `workshop` is the thread that makes them. `samples` decides which samples a job has, `text` and `protobuf` write them, `own`
+//! share, `usage` which are in use. `samples` decides which samples a job has, `text` and `protobuf` write them, `own`
 //! adds the exporter's own metrics, `pages` is the whole of one moment, made of `strip`s, `gzip` and `zstd` compress
 //! parts that are put together, `body` sends them without copying, `alone` renders one job for `/probe`. Called by `web`
 //! (scrapes, probes) and by `app` (the refresh task).
@@ -26,7 +26,6 @@ pub mod shape;
 pub mod strip;
 pub mod text;
 mod usage;
-mod workshop;
 pub mod zstd;
 
 use crate::exposition::body::ScrapeBody;
@@ -36,7 +35,6 @@ use crate::exposition::pages::Rendered;
 use crate::exposition::selection::{Families, Groups};
 use crate::exposition::shape::{Layout, Shape};
 use crate::exposition::usage::{KEEP_UNUSED, Usage};
-use crate::exposition::workshop::Workshop;
 use crate::store::{Changes, Store};
 use crate::telemetry::registry::OwnRegistry;
 use arc_swap::ArcSwap;
@@ -64,7 +62,6 @@ pub struct Exposition {
     /// Held by whoever makes the next moment, so that they come one after the other.
     refreshing: Mutex<()>,
     usage: Usage,
-    workshop: Workshop,
     own_sent: Mutex<HashMap<(Shape, Encoding), LastSent>>,
 }
 
@@ -99,7 +96,6 @@ impl Exposition {
             moment: ArcSwap::default(),
             refreshing: Mutex::default(),
             usage: Usage::default(),
-            workshop: Workshop::default(),
             own_sent: Mutex::default(),
         }
     }
@@ -135,7 +131,7 @@ impl Exposition {
             let exposition = Arc::clone(&self);
             let began = Instant::now();
             // Rendering takes milliseconds when thousands of jobs changed; scrapes and polls go on meanwhile.
-            let _rendered = self.workshop.have_done(move || exposition.refresh()).await;
+            let _rendered = tokio::task::spawn_blocking(move || exposition.refresh()).await;
             gather = (began.elapsed() * GATHER_PER_RENDER).clamp(GATHER, LONGEST_GATHER);
         }
     }
@@ -149,7 +145,7 @@ impl Exposition {
         }
         self.usage.note(layout, encoding);
         let exposition = Arc::clone(self);
-        self.workshop.have_done(move || drop(exposition.rendered(layout, encoding))).await
+        tokio::task::spawn_blocking(move || drop(exposition.rendered(layout, encoding))).await.is_ok()
     }
 
     /// The body of one scrape.
