@@ -213,7 +213,7 @@ fn answer_once(answer: &'static [u8]) -> (String, std::thread::JoinHandle<usize>
         let (mut stream, _) = listener.accept().unwrap();
         let mut bytes = Vec::new();
         while !bytes.ends_with(b"--\r\n") {
-            let mut piece = [0; 65536];
+            let mut piece = vec![0; 65536];
             let read = stream.read(&mut piece).unwrap();
             assert!(read > 0, "the form ends");
             bytes.extend_from_slice(&piece[..read]);
