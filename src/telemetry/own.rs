@@ -13,7 +13,7 @@ use crate::telemetry::webhooks::WebhookMetrics;
 use prometheus::core::Collector;
 use prometheus::{Counter, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bounds of the latency buckets, in seconds: from a fast answer to the longest default time limit and beyond.
 const REQUEST_BUCKETS: [f64; 14] =
@@ -26,8 +26,8 @@ const CYCLE_BUCKETS: [f64; 11] = [0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.
 #[derive(Clone, Debug)]
 pub struct ApiMetrics {
     requests: IntCounterVec,
-    /// That of the code 200, once there was one: nearly all answers have it.
-    good_requests: Arc<OnceLock<IntCounter>>,
+    /// That of the code 200: nearly all answers have it.
+    good_requests: IntCounter,
     /// Seconds from a request to the end of its answer.
     pub request_duration: LatencyHistogram,
     /// Bytes read, unpacked.
@@ -43,9 +43,7 @@ impl ApiMetrics {
     /// Counts a request by the status code of its answer; nothing if none came.
     pub fn count_request(&self, code: Option<u16>) {
         match code {
-            Some(200) => {
-                self.good_requests.get_or_init(|| self.requests.with_label_values(&["200"])).inc();
-            }
+            Some(200) => self.good_requests.inc(),
             Some(code) => self.requests.with_label_values(&[code.to_string()]).inc(),
             None => self.requests.with_label_values(&["none"]).inc(),
         }
@@ -230,9 +228,10 @@ impl OwnMetrics {
     /// Only if the table of families breaks the prometheus crate's rules, which a test excludes.
     pub fn new(clock: &SharedClock) -> Result<Self, prometheus::Error> {
         let mut registry = Registering::default();
+        let requests = registry.register(int_counter_vec(families::API_REQUESTS)?)?;
         let api = ApiMetrics {
-            requests: registry.register(int_counter_vec(families::API_REQUESTS)?)?,
-            good_requests: Arc::default(),
+            good_requests: requests.with_label_values(&["200"]),
+            requests,
             request_duration: LatencyHistogram::new(families::API_REQUEST_DURATION, &REQUEST_BUCKETS),
             response_bytes: registry.register(IntCounter::with_opts(opts(families::API_RESPONSE_BYTES))?)?,
             throttled_seconds: registry.register(Counter::with_opts(opts(families::API_THROTTLED))?)?,
