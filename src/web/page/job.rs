@@ -5,8 +5,8 @@ use crate::job::{JobId, Status};
 use crate::store::{JobSnapshot, Observed};
 use crate::web::Web;
 use crate::web::page::row::{self, name_of, seconds_left, speed};
-use crate::web::page::words::{age, count, escape, lasting, moment, percent, rate, span, whole};
-use crate::web::page::{Frame, chart, framed, not_modified, put, tag};
+use crate::web::page::words::{age, count, escape, moment, percent, rate, span, whole};
+use crate::web::page::{Frame, chart, framed, not_modified, notice, put, tag};
 use crate::web::respond::Response;
 use http::{HeaderMap, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -56,14 +56,12 @@ fn render(html: &mut String, web: &Web, job: &JobSnapshot, now: UnixTime) {
     row::render_status(html, job, now);
     html.push_str("</div></div>\n");
     if let Some(failure) = &job.failure {
-        put(
+        notice::begin_trouble(
             html,
-            format_args!(
-                "<section class=\"banner bad\" aria-label=\"Trouble\"><h2>It can’t be read</h2><p>For {}: {}, <bdi>{}</bdi>.</p>",
-                lasting(failure.since, now),
-                failure.reason.as_str(),
-                escape(failure.message.trim_end_matches('.'))
-            ),
+            "It can’t be read",
+            (failure.since, now),
+            failure.reason,
+            &failure.message,
         );
         if let Some(time) = job.last_poll_success {
             put(html, format_args!("<p>What is shown is as of the last good poll, {}.</p>", age(time, now)));

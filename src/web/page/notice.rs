@@ -1,6 +1,7 @@
 //! What the page says instead of imports, or above them: how to add the first one, and that the API can't be read.
 
 use crate::clock::UnixTime;
+use crate::job::PollFailure;
 use crate::web::Web;
 use crate::web::page::attention::Outage;
 use crate::web::page::words::{age, clock, escape, lasting};
@@ -29,6 +30,25 @@ pub(super) fn render_empty(html: &mut String, web: &Web) {
     );
 }
 
+/// Begins the banner of something that can't be read: since when, and why. Its `section` stays open.
+pub(super) fn begin_trouble(
+    html: &mut String,
+    title: &str,
+    (since, now): (UnixTime, UnixTime),
+    reason: PollFailure,
+    message: &str,
+) {
+    put(
+        html,
+        format_args!(
+            "<section class=\"banner bad\" aria-label=\"Trouble\"><h2>{title}</h2><p>For {}: {}, <bdi>{}</bdi>.</p>",
+            lasting(since, now),
+            reason.as_str(),
+            escape(message.trim_end_matches('.')),
+        ),
+    );
+}
+
 /// The API as a whole can't be read: why, since when, and what is stale.
 pub(super) fn render_outage(html: &mut String, outage: &Outage, now: UnixTime) {
     let title = if outage.is_refusal() {
@@ -36,15 +56,7 @@ pub(super) fn render_outage(html: &mut String, outage: &Outage, now: UnixTime) {
     } else {
         "The Grid API can’t be read"
     };
-    put(
-        html,
-        format_args!(
-            "<section class=\"banner bad\" aria-label=\"Trouble\"><h2>{title}</h2><p>For {}: {}, <bdi>{}</bdi>.</p>",
-            lasting(outage.since, now),
-            outage.reason.as_str(),
-            escape(outage.message.trim_end_matches('.')),
-        ),
-    );
+    begin_trouble(html, title, (outage.since, now), outage.reason, &outage.message);
     match outage.last_good {
         Some(time) => put(
             html,
