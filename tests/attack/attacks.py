@@ -22,6 +22,17 @@ def connect(address, receive_buffer=None):
     return connection
 
 
+def saying(start, receive_buffer=None):
+    """What opens a connection and says this on it."""
+
+    def make(address):
+        connection = connect(address, receive_buffer)
+        connection.sendall(start)
+        return connection
+
+    return make
+
+
 def hold(address, until, count, make, step=lambda connection: None):
     """Keeps `count` connections that `make` opens, does `step` with each in turn, and opens those anew that are closed."""
     connections = []
@@ -51,36 +62,19 @@ def idle(address, until):
 
 def idle_after_a_scrape(address, until):
     """3,000 connections that ask once and then stay."""
-
-    def make(address):
-        connection = connect(address)
-        connection.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
-        return connection
-
-    hold(address, until, 3000, make)
+    hold(address, until, 3000, saying(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"))
 
 
 def slowloris(address, until):
     """1,500 heads that come a line at a time and never end."""
-
-    def make(address):
-        connection = connect(address)
-        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n")
-        return connection
-
+    make = saying(b"GET /metrics HTTP/1.1\r\nHost: x\r\n")
     hold(address, until, 1500, make, lambda connection: connection.sendall(b"X-a: b\r\n"))
 
 
 def slow_body(address, until):
     """500 bodies of the admin API that come a byte at a time."""
     head = b"PUT /api/v1/jobs/Job:x HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n"
-
-    def make(address):
-        connection = connect(address)
-        connection.sendall(head)
-        return connection
-
-    hold(address, until, 500, make, lambda connection: connection.sendall(b" "))
+    hold(address, until, 500, saying(head), lambda connection: connection.sendall(b" "))
 
 
 def large_heads_and_bodies(address, until):
@@ -107,12 +101,7 @@ def never_reads(address, until):
     """60 scrapers, and 40 readers of the page and the JSON API, that take nothing."""
 
     def make(path):
-        def ask(address):
-            connection = connect(address, receive_buffer=4096)
-            connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
-            return connection
-
-        return ask
+        return saying(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n", receive_buffer=4096)
 
     readers = [make(b"/metrics")] * 3 + [make(b"/"), make(b"/api/v1/jobs")]
     turn = itertools.count()
@@ -121,13 +110,7 @@ def never_reads(address, until):
 
 def drip_reader(address, until):
     """60 scrapers that take a byte now and then."""
-
-    def make(address):
-        connection = connect(address, receive_buffer=4096)
-        connection.sendall(GET)
-        return connection
-
-    hold(address, until, 60, make, lambda connection: connection.recv(1))
+    hold(address, until, 60, saying(GET, receive_buffer=4096), lambda connection: connection.recv(1))
 
 
 def pipelining(address, until):
@@ -251,13 +234,7 @@ def closed_windows(address, until):
 
 def half_handshakes(address, until):
     """1,500 handshakes of TLS that begin and never go on."""
-
-    def make(address):
-        connection = connect(address)
-        connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
-        return connection
-
-    hold(address, until, 1500, make)
+    hold(address, until, 1500, saying(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"))
 
 
 PLAIN = [
