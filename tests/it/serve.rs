@@ -453,21 +453,9 @@ async fn a_scrape_that_is_read_slowly_is_answered_whole_at_sigterm() {
 
 #[tokio::test]
 async fn sockets_of_systemd_are_taken() {
-    // As systemd does it: the socket is file descriptor 3, and two variables say so.
-    let script = "
-import os, socket, sys
-listener = socket.socket()
-listener.bind(('127.0.0.1', 0))
-listener.listen()
-if listener.fileno() != 3:
-    os.dup2(listener.fileno(), 3)
-os.set_inheritable(3, True)
-os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))
-os.execv(sys.argv[1], sys.argv[1:])
-";
     let away = format!("http://127.0.0.1:{}/grid", crate::support::prometheus::free_port());
     let start = Start::with_config(&config(&away, "[ 'Job:a' ]")).argument("--web.systemd-socket");
-    let exporter = start.start_by("python3", &["-c", script, env!("CARGO_BIN_EXE_grid-bulk-exporter")]).await;
+    let exporter = start.start_by_systemd().await;
     assert_eq!(exporter.get("/-/healthy").await.status, 200);
 }
 

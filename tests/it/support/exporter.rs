@@ -113,6 +113,22 @@ impl Start {
         self.spawn(command).await
     }
 
+    /// Starts it with a listening socket, as systemd does it: the socket is file descriptor 3, and two variables say so.
+    pub async fn start_by_systemd(self) -> Exporter {
+        let script = "
+import os, socket, sys
+listener = socket.socket()
+listener.bind(('127.0.0.1', 0))
+listener.listen()
+if listener.fileno() != 3:
+    os.dup2(listener.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[1], sys.argv[1:])
+";
+        self.start_by("python3", &["-c", script, env!("CARGO_BIN_EXE_grid-bulk-exporter")]).await
+    }
+
     async fn spawn(self, mut command: Command) -> Exporter {
         command.args(&self.command).current_dir(self.folder.path());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));

@@ -39,20 +39,9 @@ async fn prometheus_scrapes_with_a_password_and_a_certificate() {
 
 #[tokio::test]
 async fn a_socket_of_systemd_speaks_tls() {
-    let script = "
-import os, socket, sys
-listener = socket.socket()
-listener.bind(('127.0.0.1', 0))
-listener.listen()
-if listener.fileno() != 3:
-    os.dup2(listener.fileno(), 3)
-os.set_inheritable(3, True)
-os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))
-os.execv(sys.argv[1], sys.argv[1:])
-";
     let start = start().await.argument("--web.systemd-socket");
     std::fs::write(start.folder.path().join("web.yml"), tls("")).unwrap();
-    let exporter = start.start_by("python3", &["-c", script, env!("CARGO_BIN_EXE_grid-bulk-exporter")]).await;
+    let exporter = start.start_by_systemd().await;
     let (status, done) = exporter.curl("/-/healthy", &[]).await;
     assert_eq!(status, "200", "{done:?}");
 }
