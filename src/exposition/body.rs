@@ -29,10 +29,9 @@ impl ScrapeBody {
         encoding: Encoding,
         groups: Groups,
         first: Bytes,
-        last: Vec<u8>,
+        last: Bytes,
     ) -> Self {
         let remaining = first.len() + rendered.length(encoding, groups) + last.len();
-        let last = last.into();
         Self::new(Parts {
             rendered: Some(rendered),
             encoding,

@@ -62,7 +62,7 @@ pub fn append_end(whole: &Checksum, out: &mut Vec<u8>) {
 }
 
 /// Checksum and length of the plain bytes so far.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Checksum {
     crc: u32,
     length: u64,

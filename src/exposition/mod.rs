@@ -29,6 +29,7 @@ mod usage;
 pub mod zstd;
 
 use crate::exposition::body::ScrapeBody;
+use crate::exposition::gzip::Checksum;
 use crate::exposition::negotiate::{Encoding, Format};
 use crate::exposition::own::{LastSent, OwnPart};
 use crate::exposition::pages::Rendered;
@@ -153,22 +154,18 @@ impl Exposition {
         let Wanted { format, encoding, families } = wanted.into();
         let shape = Shape::of(format);
         self.usage.note(shape.layout(), encoding);
-        let gathered = self.registry.read();
-        let own = OwnPart { gathered: &gathered, families: &families, shape, began: self.registry.began() };
         let rendered = self.rendered(shape.layout(), encoding);
         let groups = Groups::of(&families, shape);
-        let (first, rest) = if encoding == Encoding::Identity {
-            (Bytes::new(), own.plain())
-        } else {
-            let mut sent = self.own_sent.lock().unwrap_or_else(PoisonError::into_inner);
-            let last = sent.entry((shape, encoding)).or_default();
-            if encoding == Encoding::Zstd {
-                (Bytes::new(), own.zstd(last))
-            } else {
-                (Bytes::from_static(&gzip::HEADER), own.gzip(last, rendered.checksum(groups)))
-            }
+        let (first, before) = match encoding {
+            Encoding::Gzip => (Bytes::from_static(&gzip::HEADER), rendered.checksum(groups)),
+            Encoding::Identity | Encoding::Zstd => (Bytes::new(), Checksum::default()),
         };
-        ScrapeBody::of(rendered, encoding, groups, first, rest)
+        let (reading, began) = (self.registry.read(), self.registry.began());
+        let own = OwnPart { reading, families: &families, shape, encoding, began, before };
+        let mut sent = self.own_sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = own.bytes(sent.entry((shape, encoding)).or_default());
+        drop(sent);
+        ScrapeBody::of(rendered, encoding, groups, first, last)
     }
 
     /// The job series of the present moment if they are there, compressed too.

@@ -24,6 +24,12 @@ impl Families {
         Self(shown)
     }
 
+    /// Whether all are shown.
+    #[must_use]
+    pub(super) const fn is_all(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Whether the family of this name is shown.
     #[must_use]
     pub fn shows(&self, family: &str) -> bool {

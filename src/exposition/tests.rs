@@ -248,7 +248,8 @@ async fn what_nobody_asked_for_is_not_kept_and_what_nobody_asks_for_any_more_is_
     tokio::time::advance(KEEP_UNUSED / 2).await;
     exposition.refresh();
     assert_eq!(kept_now(), [[false; 3], [true, false, false]], "without a change too");
-    assert!(exposition.own_sent.lock().unwrap().is_empty());
+    let sent = exposition.own_sent.lock().unwrap();
+    assert_eq!(sent.keys().collect::<Vec<_>>(), [&(Shape::Protobuf, Encoding::Identity)], "nor own metrics");
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,14 +6,15 @@
 
 use crate::telemetry::families::Family;
 use crate::telemetry::native::NativeBuckets;
-use prometheus::proto;
+use crate::telemetry::registry::{Found, Readable};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The handle; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct LatencyHistogram {
     family: Family,
-    state: Arc<Mutex<Latency>>,
+    /// Shared with whoever read it; the next observation then makes another.
+    state: Arc<Mutex<Arc<Latency>>>,
 }
 
 /// What was observed so far.
@@ -42,7 +43,7 @@ impl LatencyHistogram {
             sum: 0.0,
             native: NativeBuckets::default(),
         };
-        Self { family, state: Arc::new(Mutex::new(latency)) }
+        Self { family, state: Arc::new(Mutex::new(Arc::new(latency))) }
     }
 
     /// Counts a duration, in seconds. One below 0 counts as 0, and one that is no number is none.
@@ -52,6 +53,7 @@ impl LatencyHistogram {
         }
         let seconds = seconds.max(0.0);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = Arc::make_mut(&mut state);
         let bucket = state.bounds.partition_point(|bound| *bound < seconds);
         if let Some(count) = state.counts.get_mut(bucket) {
             *count += 1;
@@ -61,16 +63,10 @@ impl LatencyHistogram {
         state.native.observe(seconds);
     }
 
-    /// Its name and help.
-    #[must_use]
-    pub const fn family(&self) -> Family {
-        self.family
-    }
-
     /// What was observed up to now.
     #[must_use]
-    pub fn read(&self) -> Latency {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn latency(&self) -> Arc<Latency> {
+        Arc::clone(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How many durations were observed.
@@ -88,27 +84,15 @@ impl Latency {
             Some((*bound, *sum))
         })
     }
+}
 
-    /// The classic form as the prometheus crate has it.
-    pub(super) fn classic(&self, family: Family) -> proto::MetricFamily {
-        let mut histogram = proto::Histogram::default();
-        histogram.set_sample_count(self.count);
-        histogram.set_sample_sum(self.sum);
-        let bucket = |(bound, count)| {
-            let mut bucket = proto::Bucket::default();
-            bucket.set_upper_bound(bound);
-            bucket.set_cumulative_count(count);
-            bucket
-        };
-        histogram.set_bucket(self.cumulative().map(bucket).collect());
-        let mut metric = proto::Metric::default();
-        metric.set_histogram(histogram);
-        let mut gathered = proto::MetricFamily::default();
-        gathered.set_name(family.name.to_owned());
-        gathered.set_help(family.help.to_owned());
-        gathered.set_field_type(proto::MetricType::HISTOGRAM);
-        gathered.set_metric(vec![metric]);
-        gathered
+impl Readable for LatencyHistogram {
+    fn families(&self) -> Vec<Family> {
+        vec![self.family]
+    }
+
+    fn read(&self, found: &mut Vec<Found>, _values: &mut Vec<f64>) {
+        found.push(Found::Latency(self.latency()));
     }
 }
 
@@ -123,7 +107,7 @@ mod tests {
         for seconds in [0.0, 0.1, 0.100_01, 0.5, 1.0, 30.0, -1.0, f64::NAN, f64::INFINITY] {
             histogram.observe(seconds);
         }
-        let latency = histogram.read();
+        let latency = histogram.latency();
         assert_eq!(latency.cumulative().collect::<Vec<_>>(), [(0.1, 3), (1.0, 6)]);
         assert_eq!(latency.count, 7);
         assert!((latency.sum - 31.700_01).abs() < 1e-9);

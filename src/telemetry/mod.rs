@@ -3,11 +3,13 @@
 //! Used by every module that measures or publishes something.
 
 pub mod families;
+mod labelled;
 pub mod latency;
 pub mod log;
 mod logfmt;
 pub mod native;
 pub mod own;
 pub mod process;
+mod registering;
 pub mod registry;
 pub mod webhooks;

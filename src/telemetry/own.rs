@@ -5,13 +5,13 @@
 
 use crate::clock::{SharedClock, UnixTime};
 use crate::job::{Inconsistency, PollFailure, Shard};
-use crate::telemetry::families::{self, Family};
+use crate::telemetry::families;
+use crate::telemetry::labelled::{Counters, Gauges};
 use crate::telemetry::latency::LatencyHistogram;
-use crate::telemetry::process::ProcessCollector;
+use crate::telemetry::registering::Registering;
 use crate::telemetry::registry::OwnRegistry;
 use crate::telemetry::webhooks::WebhookMetrics;
-use prometheus::core::Collector;
-use prometheus::{Counter, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{Counter, Gauge, IntCounter, IntGauge};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,7 +25,7 @@ const CYCLE_BUCKETS: [f64; 11] = [0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.
 /// What the Grid client and the pacing measure.
 #[derive(Clone, Debug)]
 pub struct ApiMetrics {
-    requests: IntCounterVec,
+    requests: Counters,
     /// That of the code 200: nearly all answers have it.
     good_requests: IntCounter,
     /// Seconds from a request to the end of its answer.
@@ -34,9 +34,9 @@ pub struct ApiMetrics {
     pub response_bytes: IntCounter,
     /// Seconds in which due jobs had to wait.
     pub throttled_seconds: Counter,
-    quota_limit: GaugeVec,
-    quota_remaining: GaugeVec,
-    quota_reset: GaugeVec,
+    quota_limit: Gauges,
+    quota_remaining: Gauges,
+    quota_reset: Gauges,
 }
 
 impl ApiMetrics {
@@ -44,21 +44,20 @@ impl ApiMetrics {
     pub fn count_request(&self, code: Option<u16>) {
         match code {
             Some(200) => self.good_requests.inc(),
-            Some(code) => self.requests.with_label_values(&[code.to_string()]).inc(),
-            None => self.requests.with_label_values(&["none"]).inc(),
+            Some(code) => self.requests.with(&[&code.to_string()]).inc(),
+            None => self.requests.with(&["none"]).inc(),
         }
     }
 
     /// Shows the quota that the API told: requests in its window, requests left, and when the window ends.
     pub fn show_quota(&self, limit: Option<f64>, remaining: Option<f64>, reset: Option<UnixTime>) {
-        let none: [&str; 0] = [];
         for (gauge, value) in [
             (&self.quota_limit, limit),
             (&self.quota_remaining, remaining),
             (&self.quota_reset, reset.map(UnixTime::as_seconds)),
         ] {
             if let Some(value) = value {
-                gauge.with_label_values(&none).set(value);
+                gauge.with(&[]).set(value);
             }
         }
     }
@@ -69,8 +68,8 @@ impl ApiMetrics {
 pub struct PollMetrics {
     /// Polls that ended.
     pub polls: IntCounter,
-    failures: IntCounterVec,
-    inconsistent: IntCounterVec,
+    failures: Counters,
+    inconsistent: Counters,
     /// 1 if the API works.
     pub up: IntGauge,
     /// Seconds from a cycle's start until its jobs were answered.
@@ -86,12 +85,12 @@ pub struct PollMetrics {
 impl PollMetrics {
     /// Counts a poll that failed.
     pub fn count_failure(&self, reason: PollFailure) {
-        self.failures.with_label_values(&[reason.as_str()]).inc();
+        self.failures.with(&[reason.as_str()]).inc();
     }
 
     /// Counts a good poll whose answer contradicts itself or the one before.
     pub fn count_inconsistency(&self, kind: Inconsistency) {
-        self.inconsistent.with_label_values(&[kind.as_str()]).inc();
+        self.inconsistent.with(&[kind.as_str()]).inc();
     }
 }
 
@@ -118,9 +117,9 @@ impl ReloadMetrics {
 /// What the sources of jobs measure.
 #[derive(Clone, Debug)]
 pub struct DiscoveryMetrics {
-    rejected: IntCounterVec,
-    failures: IntCounterVec,
-    last_success: GaugeVec,
+    rejected: Counters,
+    failures: Counters,
+    last_success: Gauges,
     /// The last success of each server: their gauge shows the oldest, so that one that fails does not hide.
     servers: Arc<Mutex<BTreeMap<u64, UnixTime>>>,
 }
@@ -128,31 +127,30 @@ pub struct DiscoveryMetrics {
 impl DiscoveryMetrics {
     /// Counts jobs that did not fit under `limits.jobs`.
     pub fn count_rejected(&self, source: &str, jobs: u64) {
-        self.rejected.with_label_values(&[source]).inc_by(jobs);
+        self.rejected.with(&[source]).inc_by(jobs);
     }
 
     /// A source is configured: its series are there from now on. Age is counted from `now`, as one that never
     /// succeeds must not hide.
     pub fn configured(&self, source: &str, now: UnixTime) {
-        self.failures.with_label_values(&[source]);
+        self.failures.with(&[source]);
         self.succeeded(source, now);
     }
 
     /// A source is no longer configured.
     pub fn removed(&self, source: &str) {
-        // An error means that it was never there.
-        let _absent = self.failures.remove_label_values(&[source]);
-        let _absent = self.last_success.remove_label_values(&[source]);
+        self.failures.remove(&[source]);
+        self.last_success.remove(&[source]);
     }
 
     /// Notes that all lists of a source were read well at `now`.
     pub fn succeeded(&self, source: &str, now: UnixTime) {
-        self.last_success.with_label_values(&[source]).set(now.as_seconds());
+        self.last_success.with(&[source]).set(now.as_seconds());
     }
 
     /// Counts readings that failed.
     pub fn count_failures(&self, source: &str, failures: u64) {
-        self.failures.with_label_values(&[source]).inc_by(failures);
+        self.failures.with(&[source]).inc_by(failures);
     }
 
     /// Notes that one server of `job_http` was read well at `now`, or is configured since.
@@ -178,14 +176,13 @@ impl DiscoveryMetrics {
 /// What the storage measures.
 #[derive(Clone, Debug)]
 pub struct StorageMetrics {
-    up: GaugeVec,
+    up: Gauges,
 }
 
 impl StorageMetrics {
     /// Shows whether what is learnt is written; until this is called there is no storage.
     pub fn show(&self, is_up: bool) {
-        let none: [&str; 0] = [];
-        self.up.with_label_values(&none).set(if is_up { 1.0 } else { 0.0 });
+        self.up.with(&[]).set(if is_up { 1.0 } else { 0.0 });
     }
 }
 
@@ -228,72 +225,65 @@ impl OwnMetrics {
     /// Only if the table of families breaks the prometheus crate's rules, which a test excludes.
     pub fn new(clock: &SharedClock) -> Result<Self, prometheus::Error> {
         let mut registry = Registering::default();
-        let requests = registry.register(int_counter_vec(families::API_REQUESTS)?)?;
+        let requests = registry.counters(families::API_REQUESTS)?;
         let api = ApiMetrics {
-            good_requests: requests.with_label_values(&["200"]),
+            good_requests: requests.with(&["200"]),
             requests,
-            request_duration: LatencyHistogram::new(families::API_REQUEST_DURATION, &REQUEST_BUCKETS),
-            response_bytes: registry.register(IntCounter::with_opts(opts(families::API_RESPONSE_BYTES))?)?,
-            throttled_seconds: registry.register(Counter::with_opts(opts(families::API_THROTTLED))?)?,
-            quota_limit: registry.register(GaugeVec::new(opts(families::API_QUOTA_LIMIT), &[])?)?,
-            quota_remaining: registry.register(GaugeVec::new(opts(families::API_QUOTA_REMAINING), &[])?)?,
-            quota_reset: registry.register(GaugeVec::new(opts(families::API_QUOTA_RESET), &[])?)?,
+            request_duration: registry.latency(families::API_REQUEST_DURATION, &REQUEST_BUCKETS),
+            response_bytes: registry.single(families::API_RESPONSE_BYTES, IntCounter::with_opts)?,
+            throttled_seconds: registry.single(families::API_THROTTLED, Counter::with_opts)?,
+            quota_limit: registry.gauges(families::API_QUOTA_LIMIT)?,
+            quota_remaining: registry.gauges(families::API_QUOTA_REMAINING)?,
+            quota_reset: registry.gauges(families::API_QUOTA_RESET)?,
         };
         // A code is there from the start where an alert divides by it or looks for its first event.
         for code in ["200", "401", "403", "404", "429", "500", "none"] {
-            api.requests.with_label_values(&[code]);
+            api.requests.with(&[code]);
         }
         let poll = PollMetrics {
-            polls: registry.register(IntCounter::with_opts(opts(families::POLLS))?)?,
-            failures: registry.register(int_counter_vec(families::POLL_FAILURES)?)?,
-            inconsistent: registry.register(int_counter_vec(families::API_INCONSISTENT)?)?,
-            up: registry.register(IntGauge::with_opts(opts(families::UP))?)?,
-            cycle_duration: LatencyHistogram::new(families::POLL_CYCLE_DURATION, &CYCLE_BUCKETS),
-            cycles: registry.register(IntCounter::with_opts(opts(families::POLL_CYCLES))?)?,
-            overruns: registry.register(IntCounter::with_opts(opts(families::POLL_OVERRUNS))?)?,
-            last_cycle: registry.register(Gauge::with_opts(opts(families::LAST_POLL_CYCLE))?)?,
+            polls: registry.single(families::POLLS, IntCounter::with_opts)?,
+            failures: registry.counters(families::POLL_FAILURES)?,
+            inconsistent: registry.counters(families::API_INCONSISTENT)?,
+            up: registry.single(families::UP, IntGauge::with_opts)?,
+            cycle_duration: registry.latency(families::POLL_CYCLE_DURATION, &CYCLE_BUCKETS),
+            cycles: registry.single(families::POLL_CYCLES, IntCounter::with_opts)?,
+            overruns: registry.single(families::POLL_OVERRUNS, IntCounter::with_opts)?,
+            last_cycle: registry.single(families::LAST_POLL_CYCLE, Gauge::with_opts)?,
         };
         for reason in PollFailure::ALL {
-            poll.failures.with_label_values(&[reason.as_str()]);
+            poll.failures.with(&[reason.as_str()]);
         }
         for kind in Inconsistency::ALL {
-            poll.inconsistent.with_label_values(&[kind.as_str()]);
+            poll.inconsistent.with(&[kind.as_str()]);
         }
         // The loop's age is counted from the start: a poller that never ends its first cycle must not hide.
         poll.last_cycle.set(clock.now().as_seconds());
         let reload = ReloadMetrics {
-            successful: registry.register(IntGauge::with_opts(opts(families::CONFIG_RELOAD_SUCCESSFUL))?)?,
-            success_timestamp: registry
-                .register(Gauge::with_opts(opts(families::CONFIG_RELOAD_TIMESTAMP))?)?,
+            successful: registry.single(families::CONFIG_RELOAD_SUCCESSFUL, IntGauge::with_opts)?,
+            success_timestamp: registry.single(families::CONFIG_RELOAD_TIMESTAMP, Gauge::with_opts)?,
         };
         let discovery = DiscoveryMetrics {
-            rejected: registry.register(int_counter_vec(families::JOBS_REJECTED)?)?,
-            failures: registry.register(int_counter_vec(families::SD_REFRESH_FAILURES)?)?,
-            last_success: registry.register(GaugeVec::new(
-                opts(families::SD_LAST_SUCCESS),
-                families::SD_LAST_SUCCESS.labels,
-            )?)?,
+            rejected: registry.counters(families::JOBS_REJECTED)?,
+            failures: registry.counters(families::SD_REFRESH_FAILURES)?,
+            last_success: registry.gauges(families::SD_LAST_SUCCESS)?,
             servers: Arc::default(),
         };
         for source in ["file", "http", "admin", "webhook"] {
-            discovery.rejected.with_label_values(&[source]);
+            discovery.rejected.with(&[source]);
         }
         let webhooks = WebhookMetrics::register(&mut registry)?;
-        let web_connections = registry.register(IntGauge::with_opts(opts(families::WEB_CONNECTIONS))?)?;
-        let storage =
-            StorageMetrics { up: registry.register(GaugeVec::new(opts(families::STORAGE_UP), &[])?)? };
-        let shard = [families::SHARD_ORDINAL, families::TOTAL_SHARDS]
-            .map(|family| IntGauge::with_opts(opts(family)).and_then(|gauge| registry.register(gauge)));
-        let [ordinal, total] = shard;
-        let shard = [ordinal?, total?];
-        let build_info =
-            registry.register(GaugeVec::new(opts(families::BUILD_INFO), families::BUILD_INFO.labels)?)?;
-        build_info.with_label_values(&[build::VERSION, build::REVISION, build::RUST_VERSION]).set(1.0);
-        registry.register(ProcessCollector::new()?)?;
-        let latencies = vec![api.request_duration.clone(), poll.cycle_duration.clone()];
+        let web_connections = registry.single(families::WEB_CONNECTIONS, IntGauge::with_opts)?;
+        let storage = StorageMetrics { up: registry.gauges(families::STORAGE_UP)? };
+        let shard = [
+            registry.single(families::SHARD_ORDINAL, IntGauge::with_opts)?,
+            registry.single(families::TOTAL_SHARDS, IntGauge::with_opts)?,
+        ];
         let [_, total] = &shard;
         total.set(1);
-        let registry = OwnRegistry::new(registry.collectors, latencies, clock.now());
+        let build_info = registry.gauges(families::BUILD_INFO)?;
+        build_info.with(&[build::VERSION, build::REVISION, build::RUST_VERSION]).set(1.0);
+        registry.process()?;
+        let registry = registry.finish(clock.now());
         Ok(Self { registry, api, poll, reload, discovery, webhooks, web_connections, storage, shard })
     }
 
@@ -305,40 +295,10 @@ impl OwnMetrics {
     }
 }
 
-/// Metrics as they are built.
-#[derive(Default)]
-pub(super) struct Registering {
-    /// Checks names, labels and that no metric is there twice.
-    checks: Registry,
-    collectors: Vec<Box<dyn Collector>>,
-}
-
-impl Registering {
-    /// Takes a metric in and hands it back.
-    pub(super) fn register<M: Collector + Clone + 'static>(
-        &mut self,
-        metric: M,
-    ) -> Result<M, prometheus::Error> {
-        self.checks.register(Box::new(metric.clone()))?;
-        self.collectors.push(Box::new(metric.clone()));
-        Ok(metric)
-    }
-}
-
-/// Name and help of a family in the prometheus crate's form.
-pub(super) fn opts(family: Family) -> Opts {
-    Opts::new(family.name, family.help)
-}
-
-fn int_counter_vec(family: Family) -> Result<IntCounterVec, prometheus::Error> {
-    IntCounterVec::new(opts(family), family.labels)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::{SystemClock, UnixTime};
-    use std::collections::BTreeSet;
 
     fn metrics() -> OwnMetrics {
         OwnMetrics::new(&(Arc::new(SystemClock) as SharedClock)).unwrap()
@@ -351,28 +311,27 @@ mod tests {
         own.discovery.configured("file", UnixTime::from_millis(0));
         own.storage.show(true);
         own.webhooks.configured();
-        let gathered: BTreeSet<_> =
-            own.registry.gather().iter().map(|family| family.name().to_owned()).collect();
-        let table: BTreeSet<_> = families::OWN_FAMILIES.iter().map(|family| family.name.to_owned()).collect();
-        assert_eq!(gathered, table);
+        let reading = own.registry.read();
+        let found: Vec<_> = reading.families().map(|family| *family.family).collect();
+        assert!(found.is_sorted_by_key(|family| family.name), "{found:?}");
+        let mut table = families::OWN_FAMILIES;
+        table.sort_unstable_by_key(|family| family.name);
+        assert_eq!(found, table);
     }
 
     #[test]
     fn every_reason_is_there_with_0_from_the_start() {
-        let gathered = metrics().registry.gather();
-        let family = gathered.iter().find(|family| family.name() == families::POLL_FAILURES.name).unwrap();
-        assert_eq!(family.get_metric().len(), PollFailure::ALL.len());
-        assert!(family.get_metric().iter().all(|metric| metric.get_counter().get_value() == 0.0));
+        let own = metrics();
+        let reading = own.registry.read();
+        let family = reading.families().find(|family| *family.family == families::POLL_FAILURES).unwrap();
+        assert_eq!(family.plain().count(), PollFailure::ALL.len());
+        assert!(family.plain().all(|(_, failures)| failures == 0.0));
     }
 
     #[test]
     fn sources_are_shown_while_they_are_configured_and_of_servers_the_oldest_success() {
         let own = metrics();
-        let shown = || {
-            let gathered = own.registry.gather();
-            let family = gathered.iter().find(|family| family.name() == families::SD_LAST_SUCCESS.name)?;
-            Some(family.get_metric()[0].get_gauge().get_value())
-        };
+        let shown = || own.registry.read().value(families::SD_LAST_SUCCESS.name, &["http"]);
         assert_eq!(shown(), None);
         own.discovery.configured("http", UnixTime::from_millis(1000));
         own.discovery.server_succeeded(1, UnixTime::from_millis(2000));
@@ -388,7 +347,7 @@ mod tests {
     #[test]
     fn quota_gauges_are_there_only_once_the_api_says_so() {
         let own = metrics();
-        let has_quota = || own.registry.gather().iter().any(|family| family.name().contains("quota"));
+        let has_quota = || own.registry.read().value(families::API_QUOTA_LIMIT.name, &[]).is_some();
         assert!(!has_quota());
         own.api.show_quota(Some(100.0), None, None);
         assert!(has_quota());

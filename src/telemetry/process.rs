@@ -6,12 +6,12 @@
 //! The prometheus crate's own collector counts whole seconds of CPU, which makes `rate()` useless for a process as
 //! frugal as this one; so this one reads the ticks. Registered by [`OwnMetrics`](super::own::OwnMetrics).
 
-use crate::telemetry::families;
-use crate::telemetry::own::opts;
+use crate::telemetry::families::{self, Family};
+use crate::telemetry::registering::opts;
+use crate::telemetry::registry::{Found, Readable, Value};
 use procfs::process::Stat;
 use procfs::{CurrentSI, FromRead, KernelStats, WithCurrentSystemInfo};
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
+use prometheus::core::Collector;
 use prometheus::{Counter, Gauge};
 use rustix::process::{Resource, getrlimit};
 use std::fs::File;
@@ -101,16 +101,31 @@ impl ProcessCollector {
         self.virtual_memory_max.set(limit(getrlimit(Resource::As).current));
     }
 
-    fn metrics(&self) -> [&dyn Collector; 8] {
+    /// All its metrics, sorted by name.
+    fn metrics(&self) -> [(Family, &dyn Value); 8] {
         [
-            &self.cpu,
-            &self.open_fds,
-            &self.max_fds,
-            &self.virtual_memory,
-            &self.virtual_memory_max,
-            &self.resident_memory,
-            &self.threads,
-            &self.start_time,
+            (families::PROCESS_CPU, &self.cpu),
+            (families::PROCESS_MAX_FDS, &self.max_fds),
+            (families::PROCESS_OPEN_FDS, &self.open_fds),
+            (families::PROCESS_RESIDENT_MEMORY, &self.resident_memory),
+            (families::PROCESS_START_TIME, &self.start_time),
+            (families::PROCESS_THREADS, &self.threads),
+            (families::PROCESS_VIRTUAL_MEMORY, &self.virtual_memory),
+            (families::PROCESS_VIRTUAL_MEMORY_MAX, &self.virtual_memory_max),
+        ]
+    }
+
+    /// All its metrics, for the checks of the prometheus crate.
+    pub(super) fn collectors(&self) -> [Box<dyn Collector>; 8] {
+        [
+            Box::new(self.cpu.clone()),
+            Box::new(self.max_fds.clone()),
+            Box::new(self.open_fds.clone()),
+            Box::new(self.resident_memory.clone()),
+            Box::new(self.start_time.clone()),
+            Box::new(self.threads.clone()),
+            Box::new(self.virtual_memory.clone()),
+            Box::new(self.virtual_memory_max.clone()),
         ]
     }
 }
@@ -129,14 +144,17 @@ fn limit(value: Option<u64>) -> f64 {
     value.map_or(-1.0, |limit| limit as f64)
 }
 
-impl Collector for ProcessCollector {
-    fn desc(&self) -> Vec<&Desc> {
-        self.metrics().into_iter().flat_map(Collector::desc).collect()
+impl Readable for ProcessCollector {
+    fn families(&self) -> Vec<Family> {
+        self.metrics().map(|(family, _)| family).into()
     }
 
-    fn collect(&self) -> Vec<MetricFamily> {
+    fn read(&self, found: &mut Vec<Found>, values: &mut Vec<f64>) {
         self.refresh();
-        self.metrics().into_iter().flat_map(Collector::collect).collect()
+        for (_, metric) in self.metrics() {
+            values.push(metric.value());
+            found.push(Found::Single);
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! What became of the webhooks that came in. Built by `own`, counted by `web::webhook`.
 
 use crate::telemetry::families;
-use crate::telemetry::own::Registering;
-use prometheus::{IntCounterVec, Opts};
+use crate::telemetry::labelled::Counters;
+use crate::telemetry::registering::Registering;
 
 /// What became of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,24 +42,23 @@ impl WebhookOutcome {
 
 /// Webhooks by outcome.
 #[derive(Clone, Debug)]
-pub struct WebhookMetrics(IntCounterVec);
+pub struct WebhookMetrics(Counters);
 
 impl WebhookMetrics {
     /// Registers the counter, without series as long as no webhook is configured.
     pub(super) fn register(registry: &mut Registering) -> Result<Self, prometheus::Error> {
-        let family = families::WEBHOOKS;
-        registry.register(IntCounterVec::new(Opts::new(family.name, family.help), family.labels)?).map(Self)
+        registry.counters(families::WEBHOOKS).map(Self)
     }
 
     /// Webhooks are configured: each outcome is there from now on.
     pub fn configured(&self) {
         for outcome in WebhookOutcome::ALL {
-            self.0.with_label_values(&[outcome.as_str()]);
+            self.0.with(&[outcome.as_str()]);
         }
     }
 
     /// Counts a webhook that was answered.
     pub fn count(&self, outcome: WebhookOutcome) {
-        self.0.with_label_values(&[outcome.as_str()]).inc();
+        self.0.with(&[outcome.as_str()]).inc();
     }
 }

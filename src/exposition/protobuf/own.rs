@@ -3,11 +3,10 @@
 use super::wire::{bytes_field, double_field, number_field, varint, zigzag};
 use super::{append_header, append_label, append_value, field, timestamp};
 use crate::clock::UnixTime;
-use crate::exposition::own::counters_and_gauges;
-use crate::telemetry::families::Kind;
+use crate::telemetry::families::{Family, Kind};
 use crate::telemetry::latency::Latency;
 use crate::telemetry::native::{NativeBuckets, ZERO_THRESHOLD};
-use crate::telemetry::registry::OwnFamily;
+use crate::telemetry::registry::{OwnFamily, Samples};
 
 /// Fields of `Histogram` and the messages in it.
 mod histogram {
@@ -27,41 +26,34 @@ mod histogram {
 }
 
 /// Appends one family; its counters and histograms count since `began`, where that is known.
-pub fn append_own(family: &OwnFamily, began: Option<UnixTime>, out: &mut Vec<u8>) {
+pub fn append_own(own: &OwnFamily<'_>, began: Option<UnixTime>, out: &mut Vec<u8>) {
     let created = began.map(timestamp);
     let created = created.as_deref();
     let mut samples = Vec::with_capacity(1024);
     let mut metric = Vec::with_capacity(512);
-    match family {
-        OwnFamily::Latency(family, latency) => {
-            bytes_field(field::METRIC_HISTOGRAM, &histogram(latency, created), &mut metric);
-            bytes_field(field::FAMILY_METRIC, &metric, &mut samples);
-            append_header(family.name, family.help, Kind::Histogram, samples.len(), out);
-        }
-        OwnFamily::Plain(gathered) => {
-            let Some((kind, values)) = counters_and_gauges(gathered) else { return };
-            for (labels, value) in values {
-                metric.clear();
-                for pair in labels {
-                    append_label(pair.name(), pair.value(), &mut metric);
-                }
-                match (kind, created) {
-                    (Kind::Counter, Some(created)) => {
-                        let mut counter = Vec::with_capacity(32);
-                        double_field(field::VALUE, value, &mut counter);
-                        bytes_field(field::COUNTER_CREATED, created, &mut counter);
-                        bytes_field(field::METRIC_COUNTER, &counter, &mut metric);
-                    }
-                    (Kind::Counter, None) => append_value(field::METRIC_COUNTER, value, &mut metric),
-                    (Kind::Gauge | Kind::Histogram, _) => {
-                        append_value(field::METRIC_GAUGE, value, &mut metric);
-                    }
-                }
-                bytes_field(field::FAMILY_METRIC, &metric, &mut samples);
-            }
-            append_header(gathered.name(), gathered.help(), kind, samples.len(), out);
-        }
+    if let Samples::Latency(latency) = own.samples {
+        bytes_field(field::METRIC_HISTOGRAM, &histogram(latency, created), &mut metric);
+        bytes_field(field::FAMILY_METRIC, &metric, &mut samples);
     }
+    for (values, value) in own.plain() {
+        metric.clear();
+        for (name, label) in own.family.labels.iter().zip(values) {
+            append_label(name, label, &mut metric);
+        }
+        match (own.family.kind, created) {
+            (Kind::Counter, Some(created)) => {
+                let mut counter = Vec::with_capacity(32);
+                double_field(field::VALUE, value, &mut counter);
+                bytes_field(field::COUNTER_CREATED, created, &mut counter);
+                bytes_field(field::METRIC_COUNTER, &counter, &mut metric);
+            }
+            (Kind::Counter, None) => append_value(field::METRIC_COUNTER, value, &mut metric),
+            (Kind::Gauge | Kind::Histogram, _) => append_value(field::METRIC_GAUGE, value, &mut metric),
+        }
+        bytes_field(field::FAMILY_METRIC, &metric, &mut samples);
+    }
+    let Family { name, help, kind, .. } = *own.family;
+    append_header(name, help, kind, samples.len(), out);
     out.extend_from_slice(&samples);
 }
 

@@ -1,31 +1,24 @@
 //! The exporter's own metrics in the text formats.
 //!
-//! From what the prometheus crate gathers, and not by its encoder, which knows one format and writes `le="1"`: the
-//! design wants float-like bounds that are the same in every format.
+//! Not by the prometheus crate's encoder, which knows one format and writes `le="1"`: the design wants float-like bounds
+//! that are the same in every format.
 
 use super::line::{append_bound, append_sample};
-use super::{Dialect, append_help_and_type};
-use crate::exposition::own::counters_and_gauges;
-use crate::telemetry::families::Kind;
+use super::{Dialect, append_header};
 use crate::telemetry::latency::Latency;
-use crate::telemetry::registry::OwnFamily;
+use crate::telemetry::registry::{OwnFamily, Samples};
 
 /// Appends one family.
-pub fn append_own(family: &OwnFamily, dialect: Dialect, out: &mut Vec<u8>) {
-    match family {
-        OwnFamily::Latency(family, latency) => {
-            append_help_and_type(family.name, family.help, Kind::Histogram, dialect, out);
-            append_latency(family.name, latency, out);
-        }
-        OwnFamily::Plain(gathered) => {
-            let Some((kind, samples)) = counters_and_gauges(gathered) else { return };
-            append_help_and_type(gathered.name(), gathered.help(), kind, dialect, out);
-            for (labels, value) in samples {
-                let labels = labels.iter().map(|pair| (pair.name(), pair.value()));
-                append_sample(gathered.name(), "", labels, value, out);
-                out.push(b'\n');
-            }
-        }
+pub fn append_own(own: &OwnFamily<'_>, dialect: Dialect, out: &mut Vec<u8>) {
+    let family = own.family;
+    append_header(family, dialect, out);
+    if let Samples::Latency(latency) = own.samples {
+        append_latency(family.name, latency, out);
+    }
+    for (values, value) in own.plain() {
+        let labels = family.labels.iter().copied().zip(values.iter().map(AsRef::as_ref));
+        append_sample(family.name, "", labels, value, out);
+        out.push(b'\n');
     }
 }
 

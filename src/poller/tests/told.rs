@@ -22,10 +22,10 @@ impl Bench {
     }
 
     fn contradicted(&self) -> bool {
-        let gathered = self.own.registry.gather();
+        let reading = self.own.registry.read();
         let name = crate::telemetry::families::API_INCONSISTENT.name;
-        let family = gathered.into_iter().find(|family| family.name() == name).unwrap();
-        family.get_metric().iter().any(|metric| metric.get_counter().get_value() > 0.0)
+        let family = reading.families().find(|family| family.family.name == name).unwrap();
+        family.plain().any(|(_, contradictions)| contradictions > 0.0)
     }
 }
 

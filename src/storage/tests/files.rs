@@ -147,9 +147,7 @@ async fn with_memory_as_good_enough_it_starts_without_and_leaves_the_file_alone(
     let options = StorageOptions { on_error: OnError::Memory, ..options(folder.path()) };
     let started = start(&options, identity(), &clock, metrics.storage.clone()).await.unwrap();
     assert!(started.writing.is_none());
-    let gathered = metrics.registry.gather();
-    let up = gathered.iter().find(|family| family.name() == "grid_bulk_exporter_storage_up").unwrap();
-    assert_eq!(up.get_metric()[0].get_gauge().get_value().to_string(), "0");
+    assert_eq!(metrics.registry.read().value("grid_bulk_exporter_storage_up", &[]), Some(0.0));
     assert_eq!(fs::read(&file).unwrap(), b"precious");
 }
 
@@ -160,5 +158,5 @@ async fn without_a_path_nothing_is_shown_of_a_storage() {
     let started =
         start(&StorageOptions::default(), identity(), &clock, metrics.storage.clone()).await.unwrap();
     assert!(started.writing.is_none());
-    assert!(!metrics.registry.gather().iter().any(|family| family.name().contains("storage")));
+    assert!(!metrics.registry.read().families().any(|family| family.family.name.contains("storage")));
 }

@@ -109,9 +109,7 @@ impl Running {
     }
 
     fn up(&self) -> Option<f64> {
-        let gathered = self.metrics.registry.gather();
-        let family = gathered.iter().find(|family| family.name() == "grid_bulk_exporter_storage_up")?;
-        Some(family.get_metric()[0].get_gauge().get_value())
+        self.metrics.registry.read().value("grid_bulk_exporter_storage_up", &[])
     }
 }
 
