@@ -32,8 +32,8 @@ pub struct Catalog {
 struct Entry {
     /// Who names the job, in the order of rank.
     claims: Vec<Claim>,
-    /// What was told of it; nothing if it waits.
-    told: Option<JobSpec>,
+    /// The labels that it is watched with; nothing if it waits.
+    labels: Option<Labels>,
 }
 
 #[derive(Clone, Debug)]
@@ -221,7 +221,7 @@ impl Catalog {
     }
 
     fn is_watched(&self, id: &JobId) -> bool {
-        self.jobs.get(id).is_some_and(|entry| entry.told.is_some())
+        self.jobs.get(id).is_some_and(|entry| entry.labels.is_some())
     }
 
     /// Replaces all claims of the sources that `is_ours` knows by `named`.
@@ -258,23 +258,26 @@ impl Catalog {
         claims: Vec<Claim>,
         change: &mut CatalogChange,
     ) {
-        let mut entry = self.jobs.remove(id).unwrap_or_else(|| Entry { claims: Vec::new(), told: None });
+        let mut entry = self.jobs.remove(id).unwrap_or_else(|| Entry { claims: Vec::new(), labels: None });
+        let sources_before = kinds(&entry.claims);
         let by = claims.first().map(|claim| claim.source.kind);
         entry.claims.retain(|claim| !is_ours(claim.source));
+        // Hardly any job is named twice: room for more than there are would cost more than the claims themselves.
+        entry.claims.reserve_exact(claims.len());
         entry.claims.extend(claims);
         entry.claims.sort_by_key(|claim| claim.source);
         if entry.claims.is_empty() {
             self.waiting.remove(id);
-            if let Some(told) = entry.told {
-                self.count_labels(&told.labels, false);
+            if let Some(labels) = entry.labels {
+                self.count_labels(&labels, false);
                 self.watched -= 1;
-                change.left.push(told.id);
+                change.left.push(id.clone());
             }
             return;
         }
         let configured = entry.claims.iter().any(|claim| is_configuration(claim.source));
-        if entry.told.is_some() || configured || self.watched < self.limit {
-            self.tell(id, &mut entry, change);
+        if entry.labels.is_some() || configured || self.watched < self.limit {
+            self.tell(id, &mut entry, &sources_before, change);
         } else if self.waiting.insert(id.clone())
             && let Some(by) = by
         {
@@ -284,10 +287,16 @@ impl Catalog {
     }
 
     /// Notes a job that is watched from now on, or what is different in one that is watched already.
-    fn tell(&mut self, id: &JobId, entry: &mut Entry, change: &mut CatalogChange) {
-        let before = entry.told.take();
+    fn tell(
+        &mut self,
+        id: &JobId,
+        entry: &mut Entry,
+        sources_before: &[JobSource],
+        change: &mut CatalogChange,
+    ) {
+        let before = entry.labels.take();
         if let Some(before) = &before {
-            self.count_labels(&before.labels, false);
+            self.count_labels(before, false);
         }
         let given = entry.claims.iter().find_map(|claim| Some((claim.source, claim.labels.as_ref()?)));
         let labels = match given {
@@ -297,16 +306,18 @@ impl Catalog {
         };
         self.count_labels(&labels, true);
         let now = JobSpec { id: id.clone(), labels, sources: kinds(&entry.claims) };
+        entry.labels = Some(now.labels.clone());
         match before {
             None => {
                 self.watched += 1;
                 self.waiting.remove(id);
-                change.joined.push(now.clone());
+                change.joined.push(now);
             }
-            Some(before) if before != now => change.relabelled.push(now.clone()),
+            Some(before) if before != now.labels || sources_before != now.sources => {
+                change.relabelled.push(now);
+            }
             Some(_) => {}
         }
-        entry.told = Some(now);
     }
 
     /// Lets jobs that wait join as far as there is room.
@@ -314,7 +325,7 @@ impl Catalog {
         while self.watched < self.limit {
             let Some(id) = self.waiting.pop_first() else { return };
             let Some(mut entry) = self.jobs.remove(&id) else { continue };
-            self.tell(&id, &mut entry, change);
+            self.tell(&id, &mut entry, &[], change);
             self.jobs.insert(id, entry);
         }
     }
