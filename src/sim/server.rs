@@ -105,6 +105,6 @@ async fn serve_connection(shared: Arc<Shared>, stream: TcpStream, shutdown: Canc
     };
     if let Err(error) = ended {
         // Usual here: clients that give up, and connections that a fault breaks.
-        tracing::trace!(%error, "a connection to the simulator ended early");
+        tracing::debug!(%error, "a connection to the simulator ended early");
     }
 }
