@@ -130,6 +130,8 @@ impl GridClient {
             .dns_resolver(Arc::new(SystemResolver))
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
+            // The poller asks again itself, at its pace. That none is left spares each request a copy for the next.
+            .retry(reqwest::retry::never().max_retries_per_request(0))
             .user_agent(format!("grid-bulk-exporter/{}", build::VERSION))
             .connect_timeout(grid.connect_timeout)
             .pool_idle_timeout(POOL_IDLE)

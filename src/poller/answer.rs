@@ -2,11 +2,12 @@
 
 use crate::grid::{Advice, ReadJob, Reading};
 use crate::job::{JobId, PollFailure};
+use crate::poller::askers::Asked;
 use crate::poller::backoff::{Course, next_poll};
 use crate::poller::breaker::{Change, Failed};
 use crate::poller::retry::{Waiting, wait_before_retry};
 use crate::poller::schedule::Next;
-use crate::poller::{Asked, Poller, Told, report};
+use crate::poller::{Poller, Told, report};
 use crate::store::Outcome;
 use std::time::Duration;
 use tokio::time::Instant;

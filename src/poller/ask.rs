@@ -3,11 +3,10 @@
 use crate::grid::error::ApiError;
 use crate::grid::{Advice, Answer, JobQuery, ReadJob};
 use crate::job::{JobId, PollFailure};
+use crate::poller::askers::{Asked, Question};
 use crate::poller::breaker::Verdict;
 use crate::poller::retry::Waiting;
-use crate::poller::{Asked, Poller, UnderWay};
-use futures_util::FutureExt;
-use std::panic::AssertUnwindSafe;
+use crate::poller::{Poller, UnderWay};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -209,17 +208,10 @@ impl<R: ReadJob> Poller<R> {
             validators: self.validators.get(&id).cloned(),
             id: id.clone(),
         };
-        let reader = Arc::clone(&self.setup.reader);
         self.requests += 1;
-        let (job, number, api) = (id.clone(), self.requests, self.api);
-        let answered_to = self.answered_to.clone();
-        let request = tokio::spawn(async move {
-            let answer = AssertUnwindSafe(reader.read(query)).catch_unwind().await;
-            let answer = answer.unwrap_or_else(|_panic| no_answer_for_a_panic());
-            // Nobody waits for it if the poller has ended.
-            let _unheard = answered_to.send(Asked { id, number, attempt, at: now, api, answer });
-        });
-        self.under_way.insert(job, UnderWay { number, began: now, task: request.abort_handle() });
+        let question = Question { id: id.clone(), number: self.requests, attempt, at: now, api: self.api };
+        let task = self.askers.ask(Arc::clone(&self.setup.reader), query, question);
+        self.under_way.insert(id, UnderWay { number: self.requests, began: now, task });
     }
 
     /// Counts the time in which jobs were due and only the pace held them back.
@@ -229,18 +221,5 @@ impl<R: ReadJob> Poller<R> {
             self.surroundings.api_metrics.throttled_seconds.inc_by(waited.as_secs_f64());
         }
         self.waiting_since = held_back.then_some(now);
-    }
-}
-
-/// What stands for the answer of a poll that panicked: a fault of ours, which must not stop all other polls.
-fn no_answer_for_a_panic() -> Answer {
-    let message = "the poll broke off by a fault of the exporter; please report it";
-    Answer {
-        outcome: Err(ApiError::new(PollFailure::Other, message)),
-        status_code: None,
-        advice: Advice::default(),
-        validators: None,
-        transfer: Duration::ZERO,
-        requests: 0,
     }
 }

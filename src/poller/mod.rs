@@ -1,8 +1,8 @@
 //! When and how fast jobs are polled: the one task that brings catalog, Grid client and store together.
 //!
 //! `app` starts it and holds its [`Handle`]; nobody else talks to it. It owns the schedule, so nothing about due
-//! times is locked or shared: commands come in by a channel, polls run as tasks of their own and come back as
-//! finished answers, and between events it sleeps. It does not stop for a slow job, and a poll that panics costs
+//! times is locked or shared: commands come in by a channel, requests run in tasks of their own and come back
+//! as finished answers, and between events it sleeps. It does not stop for a slow job, and a poll that panics costs
 //! that poll alone.
 //!
 //! Polling follows this clock and not Prometheus's scrapes, because the API is rate limited, bodies may have 100 MB,
@@ -10,10 +10,11 @@
 //!
 //! `schedule` says which job is due when, `cycle` what a poll cycle is, `pacing` when a request may leave, `breaker`
 //! whether asking makes sense at all, `retry` and `backoff` when a job is asked again; `ask` and `answer` are the two
-//! halves of a poll, `report` is what is logged and counted of it, `probe` are polls that somebody asks for.
+//! halves of a poll, `askers` the tasks that wait in between, `report` is what is logged and counted of it, `probe` are polls that somebody asks for.
 
 mod answer;
 mod ask;
+mod askers;
 mod backoff;
 mod breaker;
 mod cycle;
@@ -29,8 +30,9 @@ mod tests;
 use crate::catalog::CatalogChange;
 use crate::clock::SharedClock;
 use crate::config::{JobSpec, PollConfig};
-use crate::grid::{Answer, ReadJob, Validators};
+use crate::grid::{ReadJob, Validators};
 use crate::job::{JobId, JobMap, JobReading, Status};
+use crate::poller::askers::{Askers, Back};
 use crate::poller::breaker::Breaker;
 use crate::poller::pacing::Pacer;
 use crate::poller::probe::Probes;
@@ -38,6 +40,7 @@ use crate::poller::retry::Retries;
 use crate::poller::schedule::Schedule;
 use crate::store::{CountFrom, NewJob, Store};
 use crate::telemetry::own::{ApiMetrics, PollMetrics};
+use futures_util::future::AbortHandle;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::collections::VecDeque;
@@ -45,7 +48,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -172,19 +174,6 @@ impl Drop for UnderWay {
     }
 }
 
-/// One request that was out, when its answer comes.
-struct Asked {
-    id: JobId,
-    /// The request's.
-    number: u64,
-    /// How often the same poll asked before.
-    attempt: u32,
-    at: Instant,
-    /// Which API was asked, counted by changes of the setup.
-    api: u64,
-    answer: Answer,
-}
-
 /// The poller, before it runs.
 pub struct Poller<R> {
     setup: Setup<R>,
@@ -201,9 +190,7 @@ pub struct Poller<R> {
     under_way: JobMap<UnderWay>,
     /// Requests so far.
     requests: u64,
-    /// Where requests bring their answers. A channel and not a set of tasks: it costs a poll less than a wake.
-    answers: mpsc::UnboundedReceiver<Asked>,
-    answered_to: mpsc::UnboundedSender<Asked>,
+    askers: Askers<R>,
     /// No request that is out began before this; the oldest may have begun later.
     none_began_before: Instant,
     /// Ends when the reader's credentials became others.
@@ -233,8 +220,6 @@ impl<R: ReadJob> Poller<R> {
         let now = Instant::now();
         let (commands, receiver) = mpsc::channel(16);
         let (ready, is_ready) = watch::channel(false);
-        // Bounded by `poll.concurrency`: a request sends one answer.
-        let (answered_to, answers) = mpsc::unbounded_channel();
         let (probes, probe_handle) = Probes::new();
         let poller = Self {
             schedule: Schedule::new(now, setup.poll.interval),
@@ -249,8 +234,7 @@ impl<R: ReadJob> Poller<R> {
             validators: JobMap::default(),
             under_way: JobMap::default(),
             requests: 0,
-            answers,
-            answered_to,
+            askers: Askers::new(),
             none_began_before: now,
             random: SmallRng::from_os_rng(),
             api: 0,
@@ -283,7 +267,7 @@ impl<R: ReadJob> Poller<R> {
                 () = shutdown.cancelled() => return,
                 Some(command) = self.commands.recv() => self.obey(command),
                 request = self.probes.request() => self.take_probe_request(request),
-                Some(asked) = self.answers.recv() => self.take_answers(asked),
+                Some(back) = self.askers.recv() => self.take_answers(back),
                 () = sleep_until(self.schedule.cycle_end()) => self.end_cycle(),
                 () = sleep_until(ready_at), if !*self.ready.borrow() => { self.ready.send_replace(true); }
                 () = self.credentials_changed.as_mut() => self.try_new_credentials(),
@@ -293,10 +277,16 @@ impl<R: ReadJob> Poller<R> {
     }
 
     /// Takes an answer, and those that have come with it: what is due next is looked for once for all of them.
-    fn take_answers(&mut self, first: Asked) {
-        self.take_answer(first);
+    fn take_answers(&mut self, first: Back<R>) {
+        self.take_back(first);
         for _ in 1..ANSWERS_AT_ONCE {
-            let Ok(asked) = self.answers.try_recv() else { return };
+            let Some(back) = self.askers.try_recv() else { return };
+            self.take_back(back);
+        }
+    }
+
+    fn take_back(&mut self, back: Back<R>) {
+        if let Some(asked) = self.askers.take(back, self.setup.poll.concurrency) {
             self.take_answer(asked);
         }
     }

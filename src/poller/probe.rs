@@ -12,7 +12,8 @@ mod tests;
 
 use crate::grid::{ReadJob, Reading};
 use crate::job::{JobId, PollFailure, Status};
-use crate::poller::{Asked, Poller};
+use crate::poller::Poller;
+use crate::poller::askers::Asked;
 use crate::store::{JobSnapshot, Outcome};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;

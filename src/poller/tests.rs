@@ -6,7 +6,7 @@ use super::*;
 use crate::clock::{TokioClock, UnixTime};
 use crate::config::JobSource;
 use crate::grid::error::ApiError;
-use crate::grid::{Advice, JobQuery, Reading};
+use crate::grid::{Advice, Answer, JobQuery, Reading};
 use crate::job::{CompletedAt, JobReading, Labels, PollFailure, Progress, ReportedStatus};
 use crate::telemetry::own::OwnMetrics;
 use std::collections::{HashMap, HashSet};
