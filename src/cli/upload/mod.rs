@@ -218,8 +218,8 @@ fn open(path: &Path, max_size: u64) -> Result<(File, State), String> {
     let state = State::of(&file).map_err(|error| format!("it can't be read: {error}"))?;
     if state.length > max_size {
         return Err(format!(
-            "it has {} bytes, and --max-size is {} ({max_size} bytes); split it, or raise that",
-            state.length,
+            "it has {} bytes, and --max-size is {}; split it, or raise that",
+            HumanCount(state.length),
             show_size(max_size)
         ));
     }
