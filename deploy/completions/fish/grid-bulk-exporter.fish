@@ -1,17 +1,7 @@
-# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
-function __fish_grid_bulk_exporter_global_optspecs
-    string join \n config.file= config.enable-auto-reload= job= shard= total-shards= web.listen-address= web.config.file= web.telemetry-path= web.external-url= web.route-prefix= web.systemd-socket= web.max-requests= web.enable-lifecycle= web.enable-admin-api= web.enable-probe= storage.path= storage.on-error= log.level= log.format= h/help V/version
-end
-
 function __fish_grid_bulk_exporter_needs_command
-    # Figure out if the current invocation already has a command.
-    set -l cmd (commandline -opc)
-    set -e cmd[1]
-    argparse -s (__fish_grid_bulk_exporter_global_optspecs) -- $cmd 2>/dev/null
-    or return
-    if set -q argv[1]
-        # Also print the command, so this can be used to figure out what it is.
-        echo $argv[1]
+    set -l words (commandline -opc)
+    if set -q words[2]; and not string match -q -- '-*' $words[2]
+        echo $words[2]
         return 1
     end
     return 0
