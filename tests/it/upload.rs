@@ -116,6 +116,24 @@ async fn it_is_registered_with_a_running_exporter_and_watched_to_its_end() {
 }
 
 #[tokio::test]
+async fn in_a_terminal_the_file_has_a_bar_and_then_the_import() {
+    let simulated = api().await;
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("customers.csv"), file(300)).unwrap();
+    // script(1) gives the command a terminal, and its code back.
+    let mut command = prepared(Command::new("script"), &simulated.base_url, &folder);
+    let upload = format!(
+        "stty cols 100; exec timeout 50 {BINARY} upload customers.csv --watch --interval=1s --fail-on=job"
+    );
+    command.args(["-qec", &upload, "/dev/null"]).env("TERM", "xterm");
+    let told = ended(command).await;
+    assert_eq!(told.code, Some(0), "{}", told.stdout);
+    for part in ["Uploading [", "0 B of 23.58 KiB", "Job:", "PENDING", "COMPLETED 300 of 300 rows (100 %)"] {
+        assert!(told.stdout.contains(part), "{part}: {}", told.stdout);
+    }
+}
+
+#[tokio::test]
 async fn shards_are_found_by_their_answer_and_an_exporter_that_refuses_is_told() {
     let simulated = api().await;
     let yaml =

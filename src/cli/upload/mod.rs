@@ -271,7 +271,7 @@ async fn send(
     };
     // Hidden by itself where there is no terminal.
     let bar = ProgressBar::new(state.length);
-    let template = "Uploading [{bar:24.cyan/dim}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+    let template = "Uploading [{bar:16.cyan/dim}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
     bar.set_style(
         ProgressStyle::with_template(template)
             .unwrap_or_else(|_| ProgressStyle::default_bar())
