@@ -251,7 +251,20 @@ fn zsh_completes_commands_flags_and_values() {
 
 #[test]
 fn help_on_a_terminal_has_colours_and_elsewhere_none() {
-    let styled = cli::definition().render_long_help();
-    assert!(styled.ansi().to_string().contains("\u{1b}["));
-    assert!(!styled.to_string().contains('\u{1b}'));
+    let mut definition = definition();
+    let watch = definition.find_subcommand_mut("watch").unwrap().render_long_help();
+    for help in [definition.render_long_help(), watch] {
+        let text = help.ansi().to_string();
+        assert!(text.contains("\u{1b}[32m") && text.contains("\u{1b}[36m"), "green and cyan: {text}");
+        assert!(!help.to_string().contains('\u{1b}'));
+    }
+    for (no_color, colours) in [("", true), ("1", false)] {
+        let shown = Command::new("script")
+            .args(["-qec", concat!(env!("CARGO_BIN_EXE_grid-bulk-exporter"), " watch --help"), "/dev/null"])
+            .env("TERM", "xterm")
+            .env("NO_COLOR", no_color)
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(shown.stdout).unwrap().contains("\u{1b}[36m"), colours, "{no_color:?}");
+    }
 }
