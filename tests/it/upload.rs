@@ -4,6 +4,7 @@ use crate::support::exporter::Start;
 use crate::support::prometheus::free_port;
 use crate::support::simulator::Simulated;
 use crate::support::wait_for;
+use crate::web_config::support::{hash, self_signed, signed, tls};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::Read;
@@ -169,6 +170,54 @@ async fn shards_are_found_by_their_answer_and_an_exporter_that_refuses_is_told()
     let told = upload(&simulated.base_url, file(1).as_bytes(), &[&url]).await;
     assert_eq!(told.code, Some(2));
     assert!(told.stderr.contains("answers 403: The admin API is off"), "{}", told.stderr);
+}
+
+#[tokio::test]
+async fn an_exporter_with_tls_and_users_is_registered_with_and_a_strangers_certificate_is_told() {
+    let simulated = api().await;
+    let start = Start::with_config(&format!(
+        "grid: {{ base_url: '{}', client_id: demo, client_secret: demo }}\n",
+        simulated.base_url
+    ));
+    let folder = start.folder.path();
+    self_signed(folder, "ca", "").await;
+    signed(folder, "ca", "server", "subjectAltName=IP:127.0.0.1", "-days 2").await;
+    std::fs::write(
+        folder.join("web.yml"),
+        format!("{}basic_auth_users: {{ user: '{}' }}\n", tls(""), hash("s3cr3t")),
+    )
+    .unwrap();
+    let authority = folder.join("ca.crt");
+    let start = start.argument("--web.enable-admin-api").argument("--web.config.file=web.yml");
+    let exporter = start.start().await;
+    let address = exporter.address();
+    let csv = TempDir::new().unwrap();
+    std::fs::write(csv.path().join("customers.csv"), file(1)).unwrap();
+    for (register, is_trusted, expected) in [
+        (format!("https://user:s3cr3t@{address}"), true, Ok(())),
+        (
+            format!("https://user:s3cr3t@{address}"),
+            false,
+            Err("can't be reached: invalid peer certificate: UnknownIssuer"),
+        ),
+        (format!("https://user:guessed@{address}"), true, Err("answers 401")),
+        (format!("http://user:s3cr3t@{address}"), true, Err("does not answer as an exporter does: ")),
+    ] {
+        let mut command = command(&simulated.base_url, &csv);
+        command.arg("customers.csv").arg(format!("--register={register}"));
+        if is_trusted {
+            command.env("SSL_CERT_FILE", &authority);
+        }
+        let told = ended(command).await;
+        match expected {
+            Ok(()) => assert_eq!(told.code, Some(0), "{}", told.stderr),
+            Err(part) => {
+                assert_eq!(told.code, Some(2), "{register}: {}", told.stderr);
+                assert!(told.stderr.contains(part), "{part}: {}", told.stderr);
+                assert!(!told.stderr.contains("guessed"), "{}", told.stderr);
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -104,7 +104,7 @@ false\t''"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l strict -d 'Refuse a file with rows that will probably fail, and not only one with such a header' -r -f -a "true\t''
 false\t''"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l max-size -d 'The largest file that is sent; Grid advises to stay below 100 MB' -r
-complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l register -d 'Register the import with a running exporter that has --web.enable-admin-api; {shard} in the URL stands for the number of the shard that watches it' -r
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l register -d 'Register the import with a running exporter that has --web.enable-admin-api; {shard} in the URL stands for the number of the shard that watches it, and https needs a certificate of the system\'s authorities, or of those in the file that SSL_CERT_FILE names' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l label -d 'A label that the exporter gives the import; may be given several times' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l watch -d 'Follow the import until it ends, as `watch` does' -r -f -a "true\t''
 false\t''"

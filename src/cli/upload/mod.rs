@@ -66,9 +66,14 @@ pub(super) struct UploadCommand {
     #[arg(long = "max-size", value_name = "SIZE", default_value = "100MB", value_parser = parse_size)]
     max_size: u64,
 
-    /// Register the import with a running exporter that has --web.enable-admin-api; {shard} in the URL stands for the
-    /// number of the shard that watches it
-    #[arg(long, value_name = "URL")]
+    // A doc comment would put backticks around the variable.
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "Register the import with a running exporter that has --web.enable-admin-api; {shard} in the URL stands for the \
+                number of the shard that watches it, and https needs a certificate of the system's authorities, or of those \
+                in the file that SSL_CERT_FILE names"
+    )]
     register: Option<Target>,
 
     /// A label that the exporter gives the import; may be given several times
