@@ -41,7 +41,8 @@ ALL = {
 SHARDED = {**SMALL, "shards": 4}
 # TLS for which a kubelet has no certificate.
 MUTUAL = {**SMALL, "webConfig": {"existingSecret": "web", "tls": True, "execProbes": True}}
-CASES = {"small": SMALL, "all": ALL, "sharded": SHARDED, "pair": {**SMALL, "replicaCount": 2}, "mutual": MUTUAL}
+KEPT_SHARDS = {**SHARDED, "persistence": {"enabled": True, "whenScaled": "Delete"}}
+CASES = {"small": SMALL, "all": ALL, "sharded": SHARDED, "kept shards": KEPT_SHARDS, "pair": {**SMALL, "replicaCount": 2}, "mutual": MUTUAL}
 PLAIN = ROOT / "deploy/kubernetes"
 PLAIN_VALUES = {
     "credentials": {"existingSecret": "grid-bulk-exporter-credentials"}, "config": {"poll": {"interval": "30s"}},
@@ -121,6 +122,7 @@ def what_cannot_work_is_refused_with_what_would_be_right():
         ({**SMALL, "log": {"level": "loud"}}, "/log/level"),
         ({**SMALL, "config": {"grid": {"client_secret": "x"}}}, "/config"),
         ({**SMALL, "shards": 0}, "/shards"),
+        ({**SMALL, "persistence": {"whenScaled": "Never"}}, "/persistence/whenScaled"),
     ):
         try:
             render(values)
@@ -212,6 +214,14 @@ def a_sharded_pod_knows_its_number():
     assert variables["GRID_EXPORTER_TOTAL_SHARDS"]["value"] == "4"
     assert variables["GRID_EXPORTER_SHARD"]["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.labels['apps.kubernetes.io/pod-index']"
     assert of_kind(found, "Service", workload["spec"]["serviceName"])["spec"]["clusterIP"] == "None"
+
+
+def volumes_of_shards_that_are_gone_go_where_that_is_wanted():
+    def policy(values):
+        return of_kind(objects(values), "StatefulSet")["spec"].get("persistentVolumeClaimRetentionPolicy")
+
+    assert policy(KEPT_SHARDS) == {"whenScaled": "Delete", "whenDeleted": "Retain"}
+    assert policy(ALL) is None and policy(SHARDED) is None
 
 
 def services_monitors_and_policies_select_the_pods():
@@ -319,6 +329,7 @@ CHECKS = [
     helm_lints_the_chart, every_object_is_what_kubernetes_knows, what_cannot_work_is_refused_with_what_would_be_right,
     every_value_is_in_the_schema_and_used, the_exporter_understands_flags_configuration_and_lists,
     probes_ask_over_http_or_by_the_programs_own_check, a_sharded_pod_knows_its_number,
+    volumes_of_shards_that_are_gone_go_where_that_is_wanted,
     services_monitors_and_policies_select_the_pods, rules_and_dashboards_are_those_of_the_repository,
     the_pod_is_restricted_and_holds_no_secret_in_its_environment, plain_manifests_are_those_of_the_chart,
     each_kustomization_names_its_files_once, versions_are_those_of_the_crate,
