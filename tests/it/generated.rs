@@ -48,6 +48,15 @@ Answers what is under way, and ends.
 0 after a stop by a signal, 1 for a fault of the configuration or at run time, 2 for a command line that is not understood.
 "#;
 
+/// Sees a flag before an equals sign.
+const BASH_EQUALS: &str = r#"    if [[ "${COMP_WORDS[COMP_CWORD]}" == "=" ]]; then
+        prev="${COMP_WORDS[COMP_CWORD-1]}"
+        cur=""
+    elif [[ "${prev}" == "=" ]]; then
+        prev="${COMP_WORDS[COMP_CWORD-2]}"
+    fi
+"#;
+
 /// Whether a line has no command yet; prints it otherwise.
 const FISH_COMMAND: &str = "function __fish_grid_bulk_exporter_needs_command
     set -l words (commandline -opc)
@@ -106,7 +115,10 @@ fn files() -> BTreeMap<String, Vec<u8>> {
             // clap_complete 4.6 sets one name for a program with dashes and asks for another, and then completes no
             // flag of a command. `bash_completes_…` fails once that is needless or not enough.
             let text = String::from_utf8(bytes).unwrap();
-            bytes = text.replace("grid__subcmd__bulk__subcmd__exporter", "grid__bulk__exporter").into_bytes();
+            let text = text.replace("grid__subcmd__bulk__subcmd__exporter", "grid__bulk__exporter");
+            // Nor does it know `--flag=value`, which bash takes apart at the sign.
+            let (begin, end) = text.split_once("    prev=\"$3\"\n").unwrap();
+            bytes = format!("{begin}    prev=\"$3\"\n{BASH_EQUALS}{end}").into_bytes();
         }
         if shell == Shell::Fish {
             // fish's argparse, by which clap_complete finds the command, refuses names with dots, and then nothing is
@@ -193,6 +205,10 @@ fn bash_completes_commands_flags_and_values() {
     assert_eq!(offers("grid-bulk-exporter check"), ["check-config"]);
     assert_eq!(offers("grid-bulk-exporter --web.listen"), ["--web.listen-address"]);
     assert_eq!(offers("grid-bulk-exporter --log.level "), ["error", "warn", "info", "debug"]);
+    // Bash takes `=` for a word of its own.
+    assert_eq!(offers("grid-bulk-exporter --log.level ="), ["error", "warn", "info", "debug"]);
+    assert_eq!(offers("grid-bulk-exporter --log.level = wa"), ["warn"]);
+    assert_eq!(offers("grid-bulk-exporter watch --fail-on = n"), ["never"]);
     assert_eq!(offers("grid-bulk-exporter demo --pro"), ["--prometheus"]);
     assert_eq!(offers("grid-bulk-exporter simulate --sp"), ["--speed"]);
     assert_eq!(offers("grid-bulk-exporter help check"), ["check-config"]);
