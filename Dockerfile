@@ -41,6 +41,7 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.title="grid-bulk-exporter" \
       org.opencontainers.image.description="Prometheus exporter for bulk customer imports of Lightspark Grid" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.revision="$REVISION"
 COPY --from=build /srv/rootfs/ /
 # Nothing is written but what --storage.path names, so that the root can be read-only.

@@ -8,8 +8,9 @@
     selector: '',
     // The value of the label job in your scrape configuration; only up and process_start_time_seconds need it.
     exporterJob: 'grid-bulk-exporter',
-    // What tells one Grid account from another. A label that is absent costs nothing.
-    groupLabels: ['cluster', 'namespace', 'job'],
+    // What tells one Grid account from another, in rules and dashboards: exporters that share all of these watch the same
+    // account, as shards or as a pair. A label that is absent costs nothing.
+    groupLabels: ['cluster', 'namespace', 'job', 'account'],
     // How often the rules are evaluated.
     evaluationInterval: '30s',
     // Labels that your configuration gives to jobs: nameLabel is shown beside the id, each of the jobLabels becomes a

@@ -19,6 +19,7 @@ pub mod watch;
 use crate::config::{Environment, Faults, Inputs, WebOptions};
 use crate::storage::StorageOptions;
 use crate::telemetry::log::LogOptions;
+use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use flags::{LogFlags, ServeFlags, WebFlags};
 use serve::StartError;
@@ -45,9 +46,18 @@ Credentials: set GRID_CLIENT_ID and GRID_CLIENT_SECRET (or the same with _FILE, 
 Each flag is also an environment variable: GRID_EXPORTER_ and the flag's name in capitals with `_` for `.` and `-`, \
 such as GRID_EXPORTER_WEB_LISTEN_ADDRESS. A flag beats the environment, the environment beats the file.";
 
+/// Of help and errors in a terminal; `NO_COLOR` and pipes get none. Colours of the terminal's own palette, so that they can
+/// be read on light and dark.
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
 #[derive(Parser)]
 #[command(
     name = "grid-bulk-exporter",
+    styles = STYLES,
     version = VERSION,
     about = "Prometheus exporter for bulk customer imports of Lightspark Grid",
     long_about = "Prometheus exporter for bulk customer imports of Lightspark Grid.\n\nPolls each import job and \

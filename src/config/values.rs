@@ -111,10 +111,10 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| format!("{} is too large for a size", quoted(text)))
 }
 
-/// A size in the largest binary unit that divides it.
+/// A size in the largest unit that divides it, a binary one if any does.
 #[must_use]
 pub fn show_size(bytes: u64) -> String {
-    let unit = SIZE_UNITS.iter().take(4).find(|(_, unit)| bytes != 0 && bytes.is_multiple_of(*unit));
+    let unit = SIZE_UNITS.iter().find(|(_, unit)| bytes != 0 && bytes.is_multiple_of(*unit));
     match unit {
         Some((name, unit)) => format!("{}{name}", bytes / unit),
         None => format!("{bytes}B"),

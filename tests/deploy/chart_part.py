@@ -12,7 +12,7 @@ import helm_python as helm
 import kubernetes_validate
 import yaml
 from chart import CHART, lint, objects, render
-from shared import BINARY, ROOT, command
+from shared import BINARY, ROOT, command, free_port, simulated_api, started, until
 
 NOT_RUN = [
     "helm, kubectl and kustomize, and a cluster. Instead: Helm 4's own library (the Python package helm-python-sdk carries it) renders and "
@@ -39,7 +39,10 @@ ALL = {
     "tolerations": [{"operator": "Exists"}], "nodeSelector": {"kubernetes.io/arch": "amd64"}, "priorityClassName": "high", "imagePullSecrets": [{"name": "pull"}],
 }
 SHARDED = {**SMALL, "shards": 4}
-CASES = {"small": SMALL, "all": ALL, "sharded": SHARDED, "pair": {**SMALL, "replicaCount": 2}}
+# TLS for which a kubelet has no certificate.
+MUTUAL = {**SMALL, "webConfig": {"existingSecret": "web", "tls": True, "execProbes": True}}
+KEPT_SHARDS = {**SHARDED, "persistence": {"enabled": True, "whenScaled": "Delete"}}
+CASES = {"small": SMALL, "all": ALL, "sharded": SHARDED, "kept shards": KEPT_SHARDS, "pair": {**SMALL, "replicaCount": 2}, "mutual": MUTUAL}
 PLAIN = ROOT / "deploy/kubernetes"
 PLAIN_VALUES = {
     "credentials": {"existingSecret": "grid-bulk-exporter-credentials"}, "config": {"poll": {"interval": "30s"}},
@@ -119,6 +122,7 @@ def what_cannot_work_is_refused_with_what_would_be_right():
         ({**SMALL, "log": {"level": "loud"}}, "/log/level"),
         ({**SMALL, "config": {"grid": {"client_secret": "x"}}}, "/config"),
         ({**SMALL, "shards": 0}, "/shards"),
+        ({**SMALL, "persistence": {"whenScaled": "Never"}}, "/persistence/whenScaled"),
     ):
         try:
             render(values)
@@ -163,8 +167,43 @@ def the_exporter_understands_flags_configuration_and_lists():
         command(BINARY, *container(found)["args"], "--help")
         flags = command(BINARY, "--help")
         for variable in container(found)["env"]:
-            if variable["name"].startswith("GRID_EXPORTER_") and "SHARD" not in variable["name"]:
+            if variable["name"].startswith("GRID_EXPORTER_"):
                 assert variable["name"] in flags, variable
+
+
+def probes_ask_over_http_or_by_the_programs_own_check():
+    for values, scheme in ((SMALL, "HTTP"), (ALL, "HTTPS")):
+        for probe, path in (("livenessProbe", "/-/healthy"), ("readinessProbe", "/-/ready")):
+            found = container(objects(values))[probe]
+            assert found["httpGet"] == {"path": path, "port": "http", "scheme": scheme} and "exec" not in found, found
+    # The exporter runs with the flags of the container, and asks for certificates that nobody here has.
+    exporter = container(objects(MUTUAL))
+    files, port = ROOT / "tests/web-config/files", free_port()
+    with tempfile.TemporaryDirectory() as folder, simulated_api("--jobs=1") as (base_url, _):
+        web = {"cert_file": f"{files}/server.crt", "key_file": f"{files}/server.key", "client_auth_type": "RequireAndVerifyClientCert", "client_ca_file": f"{files}/server.crt"}
+        pathlib.Path(folder, "web.yml").write_text(yaml.safe_dump({"tls_server_config": web}), encoding="utf-8")
+        pathlib.Path(folder, "grid-bulk-exporter.yml").write_text("jobs: [ 'Job:a' ]\n", encoding="utf-8")
+
+        def here(words):
+            for place in ("/etc/grid-bulk-exporter-web/", "/etc/grid-bulk-exporter/"):
+                words = [word.replace(place, f"{folder}/") for word in words]
+            return [word.replace(":10310", f"127.0.0.1:{port}") for word in words]
+
+        for probe in ("livenessProbe", "readinessProbe"):
+            assert "httpGet" not in exporter[probe]
+            assert exporter[probe]["exec"]["command"][0] == "/usr/bin/grid-bulk-exporter", "where the image has it"
+        environment = {"GRID_CLIENT_ID": "demo", "GRID_CLIENT_SECRET": "demo", "LIGHTSPARK_GRID_BASE_URL": base_url}
+        asked = [BINARY, *here(exporter["livenessProbe"]["exec"]["command"][1:])]
+
+        def code():
+            return subprocess.run(asked, capture_output=True, check=False, timeout=20).returncode
+
+        assert code() == 1, "alive before it runs"
+        with started(BINARY, *here(exporter["args"]), env=environment, stderr=subprocess.DEVNULL):
+            until("the probe finds it alive", lambda: code() == 0)
+            refused = subprocess.run(["curl", "-sk", f"https://127.0.0.1:{port}/-/healthy"], capture_output=True, check=False)
+            assert refused.returncode != 0, "the exporter asks for no certificate, so that this shows nothing"
+        assert code() == 1, "alive after its end"
 
 
 def a_sharded_pod_knows_its_number():
@@ -175,6 +214,14 @@ def a_sharded_pod_knows_its_number():
     assert variables["GRID_EXPORTER_TOTAL_SHARDS"]["value"] == "4"
     assert variables["GRID_EXPORTER_SHARD"]["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.labels['apps.kubernetes.io/pod-index']"
     assert of_kind(found, "Service", workload["spec"]["serviceName"])["spec"]["clusterIP"] == "None"
+
+
+def volumes_of_shards_that_are_gone_go_where_that_is_wanted():
+    def policy(values):
+        return of_kind(objects(values), "StatefulSet")["spec"].get("persistentVolumeClaimRetentionPolicy")
+
+    assert policy(KEPT_SHARDS) == {"whenScaled": "Delete", "whenDeleted": "Retain"}
+    assert policy(ALL) is None and policy(SHARDED) is None
 
 
 def services_monitors_and_policies_select_the_pods():
@@ -280,7 +327,9 @@ def versions_are_those_of_the_crate():
 
 CHECKS = [
     helm_lints_the_chart, every_object_is_what_kubernetes_knows, what_cannot_work_is_refused_with_what_would_be_right,
-    every_value_is_in_the_schema_and_used, the_exporter_understands_flags_configuration_and_lists, a_sharded_pod_knows_its_number,
+    every_value_is_in_the_schema_and_used, the_exporter_understands_flags_configuration_and_lists,
+    probes_ask_over_http_or_by_the_programs_own_check, a_sharded_pod_knows_its_number,
+    volumes_of_shards_that_are_gone_go_where_that_is_wanted,
     services_monitors_and_policies_select_the_pods, rules_and_dashboards_are_those_of_the_repository,
     the_pod_is_restricted_and_holds_no_secret_in_its_environment, plain_manifests_are_those_of_the_chart,
     each_kustomization_names_its_files_once, versions_are_those_of_the_crate,

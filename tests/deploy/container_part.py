@@ -30,6 +30,13 @@ def the_compiler_is_the_one_that_the_crate_names():
     assert STAGES[0].base == f"rust:{manifest['package']['rust-version']}-bookworm"
 
 
+def labels_say_what_it_is():
+    crate = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))["package"]
+    labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]*)"', STAGES[1].one("LABEL")))
+    assert labels.pop("description"), labels
+    assert labels == {"title": crate["name"], "version": crate["version"], "licenses": crate["license"], "revision": "$REVISION"}, labels
+
+
 def no_secret_and_no_rubbish_gets_into_the_build():
     files = dockerfile.context(ROOT, ROOT / ".dockerignore")
     tops = {name.split("/")[0] for name in files}
@@ -96,7 +103,7 @@ def it_serves_as_the_images_user_and_its_health_check_tells():
 
 
 CHECKS = [
-    hadolint_finds_nothing, the_compiler_is_the_one_that_the_crate_names, no_secret_and_no_rubbish_gets_into_the_build,
+    hadolint_finds_nothing, the_compiler_is_the_one_that_the_crate_names, labels_say_what_it_is, no_secret_and_no_rubbish_gets_into_the_build,
     its_steps_build_the_image, the_image_holds_the_program_its_libraries_and_nothing_to_run_beside,
     it_serves_as_the_images_user_and_its_health_check_tells,
 ]

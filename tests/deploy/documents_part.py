@@ -13,8 +13,8 @@ from shared import BINARY, ROOT, command
 NOT_RUN = [
     "blocks that change the machine, need an account, a cluster or a container engine: those without the mark. Of these, each command of "
     "grid-bulk-exporter is understood by the program.",
-    "cargo publish --dry-run, which asks a registry and builds all again. Instead: cargo package makes the crate, and it holds all that its "
-    "sources include.",
+    "cargo publish --dry-run, which asks a registry. Instead: cargo package, without a network, makes the crate as it would be published and "
+    "builds what is in it.",
 ]
 PROGRAM = "grid-bulk-exporter"
 
@@ -99,4 +99,9 @@ def the_crate_is_whole():
     assert not [name for name in listed if name.startswith(("target/", "docs/images/"))]
 
 
-CHECKS = [shell_blocks_marked_as_runnable_run, commands_of_the_program_are_those_that_there_are, the_crate_is_whole]
+def the_crate_builds_from_its_own_archive():
+    said = command("cargo", "package", "--allow-dirty", "--locked", "--offline", cwd=ROOT)
+    assert "Verifying grid-bulk-exporter" in said, said
+
+
+CHECKS = [shell_blocks_marked_as_runnable_run, commands_of_the_program_are_those_that_there_are, the_crate_is_whole, the_crate_builds_from_its_own_archive]

@@ -59,7 +59,7 @@ const SOON: &str = "
 ";
 
 /// The rules from the mixin, evaluated each second, with these figures in place of the shipped ones.
-async fn cut_down_rules(folder: &Path, alerts: &str) -> std::path::PathBuf {
+pub async fn cut_down_rules(folder: &Path, alerts: &str) -> std::path::PathBuf {
     let config = folder.join("cut.jsonnet");
     let text = format!("{{ _config+:: {{ evaluationInterval: '1s', alerts+: {{ {alerts} }} }} }}");
     std::fs::write(&config, text).unwrap();

@@ -48,6 +48,26 @@ Answers what is under way, and ends.
 0 after a stop by a signal, 1 for a fault of the configuration or at run time, 2 for a command line that is not understood.
 "#;
 
+/// Sees a flag before an equals sign.
+const BASH_EQUALS: &str = r#"    if [[ "${COMP_WORDS[COMP_CWORD]}" == "=" ]]; then
+        prev="${COMP_WORDS[COMP_CWORD-1]}"
+        cur=""
+    elif [[ "${prev}" == "=" ]]; then
+        prev="${COMP_WORDS[COMP_CWORD-2]}"
+    fi
+"#;
+
+/// Whether a line has no command yet; prints it otherwise.
+const FISH_COMMAND: &str = "function __fish_grid_bulk_exporter_needs_command
+    set -l words (commandline -opc)
+    if set -q words[2]; and not string match -q -- '-*' $words[2]
+        echo $words[2]
+        return 1
+    end
+    return 0
+end
+";
+
 fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
@@ -95,7 +115,18 @@ fn files() -> BTreeMap<String, Vec<u8>> {
             // clap_complete 4.6 sets one name for a program with dashes and asks for another, and then completes no
             // flag of a command. `bash_completes_…` fails once that is needless or not enough.
             let text = String::from_utf8(bytes).unwrap();
-            bytes = text.replace("grid__subcmd__bulk__subcmd__exporter", "grid__bulk__exporter").into_bytes();
+            let text = text.replace("grid__subcmd__bulk__subcmd__exporter", "grid__bulk__exporter");
+            // Nor does it know `--flag=value`, which bash takes apart at the sign.
+            let (begin, end) = text.split_once("    prev=\"$3\"\n").unwrap();
+            bytes = format!("{begin}    prev=\"$3\"\n{BASH_EQUALS}{end}").into_bytes();
+        }
+        if shell == Shell::Fish {
+            // fish's argparse, by which clap_complete finds the command, refuses names with dots, and then nothing is
+            // completed at all. Our flags stand behind the command, so that it is the first word or there is none.
+            let text = String::from_utf8(bytes).unwrap();
+            let (_, rest) = text.split_once("function __fish_grid_bulk_exporter_using_subcommand").unwrap();
+            bytes = format!("{FISH_COMMAND}\nfunction __fish_grid_bulk_exporter_using_subcommand{rest}")
+                .into_bytes();
         }
         let folder = shell.to_string();
         files.insert(format!("completions/{folder}/{name}"), bytes);
@@ -174,14 +205,82 @@ fn bash_completes_commands_flags_and_values() {
     assert_eq!(offers("grid-bulk-exporter check"), ["check-config"]);
     assert_eq!(offers("grid-bulk-exporter --web.listen"), ["--web.listen-address"]);
     assert_eq!(offers("grid-bulk-exporter --log.level "), ["error", "warn", "info", "debug"]);
+    // Bash takes `=` for a word of its own.
+    assert_eq!(offers("grid-bulk-exporter --log.level ="), ["error", "warn", "info", "debug"]);
+    assert_eq!(offers("grid-bulk-exporter --log.level = wa"), ["warn"]);
+    assert_eq!(offers("grid-bulk-exporter watch --fail-on = n"), ["never"]);
     assert_eq!(offers("grid-bulk-exporter demo --pro"), ["--prometheus"]);
     assert_eq!(offers("grid-bulk-exporter simulate --sp"), ["--speed"]);
     assert_eq!(offers("grid-bulk-exporter help check"), ["check-config"]);
 }
 
 #[test]
+fn fish_completes_commands_flags_and_values() {
+    let offers = |line: &str| -> Vec<String> {
+        let script = "source $argv[1]; complete -C $argv[2]";
+        let file = root("deploy/completions/fish/grid-bulk-exporter.fish");
+        let folder = tempfile::TempDir::new().unwrap();
+        let mut fish = Command::new("fish");
+        fish.args(["--no-config", "-c", script]).arg(file).arg(line).env("HOME", folder.path());
+        let output = fish.current_dir(folder.path()).output().expect("tests/run installs fish");
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        // Each with a tab and what it is about.
+        text.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(offers("grid-bulk-exporter check"), ["check-config"]);
+    assert_eq!(offers("grid-bulk-exporter --web.listen"), ["--web.listen-address"]);
+    assert_eq!(offers("grid-bulk-exporter --shard 1 --web.listen"), ["--web.listen-address"]);
+    assert_eq!(offers("grid-bulk-exporter --log.level "), ["debug", "error", "info", "warn"]);
+    assert_eq!(offers("grid-bulk-exporter demo --pro"), ["--prometheus"]);
+    assert_eq!(offers("grid-bulk-exporter watch --fail-on "), ["job", "never", "rows"]);
+    assert_eq!(offers("grid-bulk-exporter upload --reg"), ["--register"]);
+}
+
+#[test]
+fn zsh_completes_commands_flags_and_values() {
+    // A shell at a terminal of its own is told the line and Tab, until what it writes matches.
+    let script = r#"
+        zmodload zsh/zpty
+        zpty shell env TERM=dumb zsh -f -i
+        zpty -w shell "PS1=; fpath=($1 \$fpath); autoload -U compinit; compinit -u -D; print rea''dy"
+        zpty -r shell seen '*ready*'
+        zpty -w -n shell "$2"$'\t'
+        zpty -r shell seen "*$3*" || exit 1
+        zpty -d shell
+    "#;
+    for (line, expected) in [
+        ("grid-bulk-exporter check", "check*-config"),
+        ("grid-bulk-exporter --web.listen", "--web.listen-address"),
+        ("grid-bulk-exporter --log.level=", "error*info*warn"),
+        ("grid-bulk-exporter demo --pro", "--prometheus"),
+        ("grid-bulk-exporter watch --fail-on ", "never*rows"),
+        ("grid-bulk-exporter help check", "check*-config"),
+    ] {
+        let folder = tempfile::TempDir::new().unwrap();
+        let mut zsh = Command::new("timeout");
+        zsh.args(["30", "zsh", "-f", "-c", script, "zsh"]).arg(root("deploy/completions/zsh"));
+        let output = zsh.args([line, expected]).env("HOME", folder.path()).output().unwrap();
+        assert!(output.status.success(), "{line}, tests/run installs zsh: {output:?}");
+    }
+}
+
+#[test]
 fn help_on_a_terminal_has_colours_and_elsewhere_none() {
-    let styled = cli::definition().render_long_help();
-    assert!(styled.ansi().to_string().contains("\u{1b}["));
-    assert!(!styled.to_string().contains('\u{1b}'));
+    let mut definition = definition();
+    let watch = definition.find_subcommand_mut("watch").unwrap().render_long_help();
+    for help in [definition.render_long_help(), watch] {
+        let text = help.ansi().to_string();
+        assert!(text.contains("\u{1b}[32m") && text.contains("\u{1b}[36m"), "green and cyan: {text}");
+        assert!(!help.to_string().contains('\u{1b}'));
+    }
+    for (no_color, colours) in [("", true), ("1", false)] {
+        let shown = Command::new("script")
+            .args(["-qec", concat!(env!("CARGO_BIN_EXE_grid-bulk-exporter"), " watch --help"), "/dev/null"])
+            .env("TERM", "xterm")
+            .env("NO_COLOR", no_color)
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(shown.stdout).unwrap().contains("\u{1b}[36m"), colours, "{no_color:?}");
+    }
 }

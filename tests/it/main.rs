@@ -24,6 +24,7 @@ mod discovery;
 mod docs;
 mod exposition;
 mod faults;
+mod fleet;
 mod generated;
 mod layers;
 mod links;

@@ -95,6 +95,20 @@ async fn each_job_of_every_source_is_watched_by_exactly_one() {
     }
 }
 
+#[test]
+fn the_program_in_the_documents_finds_the_same_shard() {
+    let text = include_str!("../../docs/scaling.md");
+    let (_, rest) = text.split_once("```python\n").unwrap();
+    let (program, _) = rest.split_once("```").unwrap();
+    let ids = ids(&["list", "\u{e4}", "019542f5-b3e7-1d02"], 50);
+    let program = format!("{program}\nimport sys\nfor id in sys.argv[1:]: print(shard(id, {TOTAL}))\n");
+    let output = std::process::Command::new("python3").args(["-c", &program]).args(&ids).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let found: Vec<u32> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(found, ids.iter().map(|id| owner(id)).collect::<Vec<_>>());
+}
+
 #[tokio::test]
 async fn whoever_asks_the_wrong_one_is_told_the_right_one() {
     let simulated = api(&[]).await;

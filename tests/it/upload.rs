@@ -1,11 +1,14 @@
 //! `upload`, as somebody at a terminal and a script use it: the real binary against the simulator and an exporter.
 
 use crate::support::exporter::Start;
+use crate::support::prometheus::free_port;
 use crate::support::simulator::Simulated;
 use crate::support::wait_for;
+use crate::web_config::support::{hash, self_signed, signed, tls};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::Read;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
@@ -39,9 +42,15 @@ impl From<Output> for Ended {
     }
 }
 
+const BINARY: &str = env!("CARGO_BIN_EXE_grid-bulk-exporter");
+
 fn command(base_url: &str, folder: &TempDir) -> Command {
     let mut command = Command::new("timeout");
-    command.args(["50", env!("CARGO_BIN_EXE_grid-bulk-exporter"), "upload"]);
+    command.args(["50", BINARY, "upload"]);
+    prepared(command, base_url, folder)
+}
+
+fn prepared(mut command: Command, base_url: &str, folder: &TempDir) -> Command {
     command.env_clear().env("PATH", "/usr/bin:/bin").current_dir(folder.path()).stdin(Stdio::null());
     command.env("GRID_CLIENT_ID", "demo").env("GRID_CLIENT_SECRET", "demo");
     command.env("LIGHTSPARK_GRID_BASE_URL", base_url);
@@ -108,6 +117,24 @@ async fn it_is_registered_with_a_running_exporter_and_watched_to_its_end() {
 }
 
 #[tokio::test]
+async fn in_a_terminal_the_file_has_a_bar_and_then_the_import() {
+    let simulated = api().await;
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("customers.csv"), file(300)).unwrap();
+    // script(1) gives the command a terminal, and its code back.
+    let mut command = prepared(Command::new("script"), &simulated.base_url, &folder);
+    let upload = format!(
+        "stty cols 100; exec timeout 50 {BINARY} upload customers.csv --watch --interval=1s --fail-on=job"
+    );
+    command.args(["-qec", &upload, "/dev/null"]).env("TERM", "xterm");
+    let told = ended(command).await;
+    assert_eq!(told.code, Some(0), "{}", told.stdout);
+    for part in ["Uploading [", "0 B of 23.58 KiB", "Job:", "PENDING", "COMPLETED 300 of 300 rows (100 %)"] {
+        assert!(told.stdout.contains(part), "{part}: {}", told.stdout);
+    }
+}
+
+#[tokio::test]
 async fn shards_are_found_by_their_answer_and_an_exporter_that_refuses_is_told() {
     let simulated = api().await;
     let yaml =
@@ -143,6 +170,173 @@ async fn shards_are_found_by_their_answer_and_an_exporter_that_refuses_is_told()
     let told = upload(&simulated.base_url, file(1).as_bytes(), &[&url]).await;
     assert_eq!(told.code, Some(2));
     assert!(told.stderr.contains("answers 403: The admin API is off"), "{}", told.stderr);
+}
+
+#[tokio::test]
+async fn an_exporter_with_tls_and_users_is_registered_with_and_a_strangers_certificate_is_told() {
+    let simulated = api().await;
+    let start = Start::with_config(&format!(
+        "grid: {{ base_url: '{}', client_id: demo, client_secret: demo }}\n",
+        simulated.base_url
+    ));
+    let folder = start.folder.path();
+    self_signed(folder, "ca", "").await;
+    signed(folder, "ca", "server", "subjectAltName=IP:127.0.0.1", "-days 2").await;
+    std::fs::write(
+        folder.join("web.yml"),
+        format!("{}basic_auth_users: {{ user: '{}' }}\n", tls(""), hash("s3cr3t")),
+    )
+    .unwrap();
+    let authority = folder.join("ca.crt");
+    let start = start.argument("--web.enable-admin-api").argument("--web.config.file=web.yml");
+    let exporter = start.start().await;
+    let address = exporter.address();
+    let csv = TempDir::new().unwrap();
+    std::fs::write(csv.path().join("customers.csv"), file(1)).unwrap();
+    for (register, is_trusted, expected) in [
+        (format!("https://user:s3cr3t@{address}"), true, Ok(())),
+        (
+            format!("https://user:s3cr3t@{address}"),
+            false,
+            Err("can't be reached: invalid peer certificate: UnknownIssuer"),
+        ),
+        (format!("https://user:guessed@{address}"), true, Err("answers 401")),
+        (format!("http://user:s3cr3t@{address}"), true, Err("does not answer as an exporter does: ")),
+    ] {
+        let mut command = command(&simulated.base_url, &csv);
+        command.arg("customers.csv").arg(format!("--register={register}"));
+        if is_trusted {
+            command.env("SSL_CERT_FILE", &authority);
+        }
+        let told = ended(command).await;
+        match expected {
+            Ok(()) => assert_eq!(told.code, Some(0), "{}", told.stderr),
+            Err(part) => {
+                assert_eq!(told.code, Some(2), "{register}: {}", told.stderr);
+                assert!(told.stderr.contains(part), "{part}: {}", told.stderr);
+                assert!(!told.stderr.contains("guessed"), "{}", told.stderr);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_number_of_the_shard_in_the_url_leads_to_the_right_one() {
+    let simulated = api().await;
+    let yaml =
+        format!("grid: {{ base_url: '{}', client_id: demo, client_secret: demo }}\n", simulated.base_url);
+    // Hosts that differ by the number alone, as a StatefulSet's pods have them.
+    let port = free_port();
+    let mut shards = Vec::new();
+    for shard in 0..2 {
+        let start = Start::with_config(&yaml)
+            .argument("--web.enable-admin-api")
+            .argument(&format!("--web.listen-address=127.0.0.1{shard}:{port}"))
+            .argument(&format!("--shard={shard}"))
+            .argument("--total-shards=2");
+        shards.push(start.start().await);
+    }
+    let url = format!("--register=http://127.0.0.1{{shard}}:{port}");
+    let mut found = std::collections::BTreeSet::new();
+    for _ in 0..40 {
+        let told = upload(&simulated.base_url, file(1).as_bytes(), &[&url]).await;
+        assert_eq!(told.code, Some(0), "{}", told.stderr);
+        let id = told.stdout.trim_end().to_owned();
+        let mut owners = Vec::new();
+        for (shard, exporter) in shards.iter().enumerate() {
+            if exporter.scrape().await.job_ids().contains(&id) {
+                owners.push(shard);
+            }
+        }
+        let [owner] = owners[..] else { panic!("{id} is watched by {owners:?}") };
+        let line = format!("http://127.0.0.1{owner}:{port}/ watches {id} from now on\n");
+        assert!(told.stderr.ends_with(&line), "{}", told.stderr);
+        found.insert(owner);
+        if found.len() == 2 {
+            break;
+        }
+    }
+    assert_eq!(found.len(), 2, "the first answers for both, and neither is asked alone");
+}
+
+/// Starts an upload, sends it a signal once `heard` says so of the first connection, and gives what came of it, and all that
+/// was sent over that connection.
+async fn stopped(
+    text: String,
+    arguments: &[&str],
+    base_url: Option<&str>,
+    listener: TcpListener,
+    signal: Signal,
+    heard: fn(&[u8]) -> bool,
+) -> (Ended, Vec<u8>) {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("customers.csv"), text).unwrap();
+    let own = format!("http://{}", listener.local_addr().unwrap());
+    // Without `timeout`, whose process the signal would reach.
+    let mut command = prepared(Command::new(BINARY), base_url.unwrap_or(&own), &folder);
+    command.args(["upload", "customers.csv"]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let id = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+    let task = tokio::task::spawn_blocking(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let limit = Some(std::time::Duration::from_secs(30));
+        stream.set_read_timeout(limit).unwrap();
+        let mut bytes = Vec::new();
+        while !heard(&bytes) {
+            assert!(read_more(&mut stream, &mut bytes) > 0, "it ended by itself");
+        }
+        kill_process(id, signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        // What was under way; a connection that is reset is at its end as well.
+        while read_more(&mut stream, &mut bytes) > 0 {}
+        (output, bytes)
+    });
+    let (output, bytes) =
+        tokio::time::timeout(std::time::Duration::from_secs(60), task).await.unwrap().unwrap();
+    (output.into(), bytes)
+}
+
+fn read_more(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> usize {
+    let mut piece = vec![0; 65536];
+    let read = stream.read(&mut piece).unwrap_or(0);
+    bytes.extend_from_slice(&piece[..read]);
+    read
+}
+
+#[tokio::test]
+async fn ctrl_c_says_whether_the_file_was_taken() {
+    let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
+    // Far more than the sockets hold, most of it in one column, so that it is quickly looked through.
+    let row = ROW.replace("1 Main St", &"1 Main St ".repeat(20_000));
+    let large = format!("{HEADER}{}", row.repeat(150));
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let begun = |bytes: &[u8]| bytes.len() > 100_000;
+        let (told, bytes) = stopped(large.clone(), &[], None, listen(), signal, begun).await;
+        assert_eq!((told.code, &*told.stdout), (Some(code), ""), "{}", told.stderr);
+        assert!(told.stderr.ends_with("\nstopped; the file was not taken\n"), "{}", told.stderr);
+        assert!(!bytes.ends_with(b"--\r\n") && bytes.len() < large.len(), "the form has no end");
+    }
+    // The whole form is there: the API may have taken it.
+    let whole = |bytes: &[u8]| bytes.ends_with(b"--\r\n");
+    let (told, _) = stopped(file(3), &["--watch"], None, listen(), Signal::INT, whole).await;
+    assert_eq!((told.code, &*told.stdout), (Some(3), ""), "{}", told.stderr);
+    assert!(
+        told.stderr.contains("whether the file was taken is not known: it was stopped"),
+        "{}",
+        told.stderr
+    );
+    // An exporter that does not answer.
+    let simulated = api().await;
+    let listener = listen();
+    let url = format!("--register=http://{}", listener.local_addr().unwrap());
+    let asked = |bytes: &[u8]| bytes.starts_with(b"PUT /api/v1/jobs/");
+    let base_url = Some(simulated.base_url.as_str());
+    let (told, _) = stopped(file(3), &[&url, "--watch"], base_url, listener, Signal::INT, asked).await;
+    assert_eq!(told.code, Some(130), "{}", told.stderr);
+    let id = told.stdout.trim_end();
+    assert!(simulated.handle.state(id).is_some(), "its id is printed: {}", told.stdout);
+    let line = format!("stopped; {id} was uploaded, but may not be registered\n");
+    assert!(told.stderr.ends_with(&line), "{}", told.stderr);
 }
 
 #[tokio::test]

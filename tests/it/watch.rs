@@ -166,6 +166,26 @@ async fn ctrl_c_ends_it_cleanly() {
 }
 
 #[tokio::test]
+async fn in_a_usual_terminal_rate_and_time_left_fit_beside_a_usual_id() {
+    let id = "Job:019542f5-b3e7-1d02-0000-000000000006";
+    let scenario = format!("jobs:\n  - {{ id: '{id}', rows: 120, rows_per_second: 20 }}\n");
+    let simulated = Simulated::with_scenario(&scenario).await;
+    let folder = TempDir::new().unwrap();
+    let mut command = command(&simulated.base_url, &folder, "script");
+    let watch = format!("stty cols 80; exec {BINARY} watch {id} --interval=1s --fail-on=job");
+    command.args(["-qec", &watch, "/dev/null"]);
+    let told = ended(command).await;
+    assert_eq!(told.code, Some(0), "{}", told.stdout);
+    let is_whole = |line: &str| {
+        line.contains("\u{2026}00-000000000006 [")
+            && line.contains(" rows/s, ")
+            && line.contains(" left, 0 failed")
+    };
+    assert!(told.stdout.split('\r').any(is_whole), "{}", told.stdout);
+    assert!(told.stdout.contains(&format!("{id} COMPLETED 120 of 120 rows (100 %)")), "{}", told.stdout);
+}
+
+#[tokio::test]
 async fn in_a_terminal_there_are_bars_which_leave_results_behind() {
     let simulated = Simulated::with_scenario(SCENARIO).await;
     let folder = TempDir::new().unwrap();

@@ -10,7 +10,7 @@ LATER = {}
 # Made by Prometheus for each target.
 OF_SCRAPES = {"up", "scrape_duration_seconds", "scrape_samples_scraped"}
 # Labels that scrape configurations give to targets.
-OF_TARGETS = {"job", "instance", "cluster", "namespace", "pod", "container", "endpoint", "service"}
+OF_TARGETS = {"job", "instance", "cluster", "namespace", "account", "pod", "container", "endpoint", "service"}
 # Labels that the example configuration gives to jobs; any other is a user's own.
 OF_JOBS = {"name", "team"}
 

@@ -1,17 +1,7 @@
-# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
-function __fish_grid_bulk_exporter_global_optspecs
-    string join \n config.file= config.enable-auto-reload= job= shard= total-shards= web.listen-address= web.config.file= web.telemetry-path= web.external-url= web.route-prefix= web.systemd-socket= web.max-requests= web.enable-lifecycle= web.enable-admin-api= web.enable-probe= storage.path= storage.on-error= log.level= log.format= h/help V/version
-end
-
 function __fish_grid_bulk_exporter_needs_command
-    # Figure out if the current invocation already has a command.
-    set -l cmd (commandline -opc)
-    set -e cmd[1]
-    argparse -s (__fish_grid_bulk_exporter_global_optspecs) -- $cmd 2>/dev/null
-    or return
-    if set -q argv[1]
-        # Also print the command, so this can be used to figure out what it is.
-        echo $argv[1]
+    set -l words (commandline -opc)
+    if set -q words[2]; and not string match -q -- '-*' $words[2]
+        echo $words[2]
         return 1
     end
     return 0
@@ -114,7 +104,7 @@ false\t''"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l strict -d 'Refuse a file with rows that will probably fail, and not only one with such a header' -r -f -a "true\t''
 false\t''"
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l max-size -d 'The largest file that is sent; Grid advises to stay below 100 MB' -r
-complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l register -d 'Register the import with a running exporter that has --web.enable-admin-api; {shard} in the URL stands for the number of the shard that watches it' -r
+complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l register -d 'Register the import with a running exporter that has --web.enable-admin-api; {shard} in the URL stands for the number of the shard that watches it, and https needs a certificate of the system\'s authorities, or of those in the file that SSL_CERT_FILE names' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l label -d 'A label that the exporter gives the import; may be given several times' -r
 complete -c grid-bulk-exporter -n "__fish_grid_bulk_exporter_using_subcommand upload" -l watch -d 'Follow the import until it ends, as `watch` does' -r -f -a "true\t''
 false\t''"

@@ -54,7 +54,7 @@ function(config, g)
         g.now('time() - max by (instance) (grid_bulk_exporter_last_poll_cycle_timestamp_seconds{$S})', '{{instance}}'),
       ], 's') + g.fields({ decimals: 0, thresholds: g.limits(limits.cycleAgeSeconds, g.colours.good) }),
       g.stat('Imports watched', 'Imports in the set, whatever their status, also those never read.', [3, 4], [
-        g.now('sum(sum by (cluster, job) (grid_bulk_jobs{$S}) / REPLICAS_5m)', 'imports'),
+        g.now('sum(sum by (GROUP) (grid_bulk_jobs{$S}) / REPLICAS_5m)', 'imports'),
       ], 'locale', noValue='No exporter') + g.fields({ decimals: 0 }),
       g.stat('Version', 'The build that runs. Two values after an upgrade: one instance still runs the old one.', [4, 4], [
         g.now('max by (instance, version) (grid_bulk_exporter_build_info{$S})', '{{version}}'),
@@ -95,7 +95,7 @@ function(config, g)
       g.graph('Imports by status', |||
         All imports in the set. UNPOLLED was never read well: at the start for a moment, later because of an error.
       |||, [8, 8], [
-        g.target('sum by (status) (sum by (cluster, job, status) (grid_bulk_jobs{$S}) / on (cluster, job) group_left () REPLICAS_5m)', '{{status}}'),
+        g.target('sum by (status) (sum by (GROUP, status) (grid_bulk_jobs{$S}) / on (GROUP) group_left () REPLICAS_5m)', '{{status}}'),
       ]) + g.stacked + g.fields({ decimals: 0 }, g.paintStatuses + [g.paint('UNPOLLED', g.colours.soon)]),
       g.graph('Contradictory answers', |||
         Answers whose numbers contradict each other or the ones before, by kind. 0 is normal; else tell Lightspark's support.

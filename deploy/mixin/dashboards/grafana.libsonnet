@@ -35,8 +35,8 @@ function(config) {
   local info(labels, at='') = 'topk by (jobId) (1, max by (%s) (grid_bulk_job_info{$J%s}%s))' % [labels, teams, at],
   // As in the rules: exporters that watch the same imports, so that a pair counts once and shards add up.
   local replicas(window) =
-    '((clamp_min(count by (cluster, job) (grid_bulk_exporter_total_shards{$S}) / (max by (cluster, job) (grid_bulk_exporter_total_shards{$S}) > 0), 1)'
-    + ' or group by (cluster, job) (increase(grid_bulk_rows_total{$S}[%s]))) > 0)' % window,
+    '((clamp_min(count by (GROUP) (grid_bulk_exporter_total_shards{$S}) / (max by (GROUP) (grid_bulk_exporter_total_shards{$S}) > 0), 1)'
+    + ' or group by (GROUP) (increase(grid_bulk_rows_total{$S}[%s]))) > 0)' % window,
   query(expr)::
     std.foldl(
       function(written, pair) std.strReplace(written, pair[0], pair[1]),
@@ -44,6 +44,7 @@ function(config) {
         ['OF_EXPORTER', 'and on (cluster, job, instance) present_over_time(grid_bulk_exporter_build_info{$S}[1d])'],
         ['REPLICAS_5m', replicas('5m')],
         ['REPLICAS_RANGE', replicas('$__range')],
+        ['GROUP', std.join(', ', config.groupLabels)],
         ['OF_TEAM_AT_END', 'and on (jobId) grid_bulk_job_info{$S%s} @ end()' % teams],
         ['NAMED_AT_END', '* on (jobId) group_left (%s) %s' % [shown, info('jobId, ' + shown, ' @ end()')]],
         ['OF_TEAM', 'and on (jobId) grid_bulk_job_info{$S%s}' % teams],

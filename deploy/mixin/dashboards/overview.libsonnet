@@ -63,9 +63,10 @@ function(config, g)
       }], thresholds: g.steps(g.colours.bad, [[1, g.colours.good]]) }),
       g.stat('Imports by status', |||
         Imports chosen above, by status. An import that was never read has none and is not counted. More than a few
-        FAILED, or any UNKNOWN, is worth a look at the table.
+        FAILED, or any UNKNOWN, is worth a look at the table. While a pair of exporters disagrees about an import, it counts
+        as half in either status.
       |||, [5, 4], [
-        g.now('sum by (status) (max by (cluster, job, jobId, status) (grid_bulk_job_status{$J}) OF_TEAM)', '{{status}}'),
+        g.now('sum by (status) (avg by (GROUP, jobId, status) (grid_bulk_job_status{$J}) OF_TEAM)', '{{status}}'),
       ], 'locale', noValue='No data, or no import watched') + g.fields({ color: { mode: 'fixed', fixedColor: g.colours.running } }, g.paintStatuses) + {
         options+: { textMode: 'value_and_name', wideLayout: false },
       },
@@ -73,21 +74,21 @@ function(config, g)
         Rows processed of all rows, over the imports that wait or run. Without any, there is no number.
       |||, [3, 4], [
         g.now(|||
-          sum(max by (cluster, job, jobId) (grid_bulk_job_processed_rows{$J} and grid_bulk_job_total_rows{$J} > 0 and ignoring (status) grid_bulk_job_status{$J,status=~"PENDING|PROCESSING"} == 1) OF_TEAM)
-          / (sum(max by (cluster, job, jobId) (grid_bulk_job_total_rows{$J} > 0 and ignoring (status) grid_bulk_job_status{$J,status=~"PENDING|PROCESSING"} == 1) OF_TEAM) > 0)
+          sum(max by (GROUP, jobId) (grid_bulk_job_processed_rows{$J} and grid_bulk_job_total_rows{$J} > 0 and ignoring (status) grid_bulk_job_status{$J,status=~"PENDING|PROCESSING"} == 1) OF_TEAM)
+          / (sum(max by (GROUP, jobId) (grid_bulk_job_total_rows{$J} > 0 and ignoring (status) grid_bulk_job_status{$J,status=~"PENDING|PROCESSING"} == 1) OF_TEAM) > 0)
         |||, 'progress'),
       ]),
       g.stat('Rows per second', |||
         Rows that the API processes now, over all imports of the chosen instances (a counter, which knows no team or import).
         0 while nothing runs.
       |||, [3, 4], [
-        g.target('sum(sum by (cluster, job) (rate(grid_bulk_rows_total{$S}[$__rate_interval])) / REPLICAS_5m)', 'rows per second'),
+        g.target('sum(sum by (GROUP) (rate(grid_bulk_rows_total{$S}[$__rate_interval])) / REPLICAS_5m)', 'rows per second'),
       ], graph='area') + g.fields({ decimals: 1 }),
       g.stat('Failed rows', |||
         Rows that failed within the time range, over all imports of the chosen instances. Orange from 1, red from %(late)s:
         then see Errors by code.
       ||| % limits.failedRows, [3, 4], [
-        g.now('sum(sum by (cluster, job) (increase(grid_bulk_rows_total{$S,result="failed"}[$__range])) / REPLICAS_RANGE) or vector(0)', 'failed rows'),
+        g.now('sum(sum by (GROUP) (increase(grid_bulk_rows_total{$S,result="failed"}[$__range])) / REPLICAS_RANGE) or vector(0)', 'failed rows'),
       ], 'locale') + g.fields({ decimals: 0, thresholds: g.limits(limits.failedRows, g.colours.good) }),
       g.stat('Failure ratio', |||
         Share of the rows processed within the time range that failed. Orange from %s, red from %s.
@@ -193,7 +194,8 @@ function(config, g)
         there is nothing to estimate.
       |||, [24, 12], [
         g.column('topk by (jobId) (1, max without (instance, pod, container, endpoint, service, cluster, namespace, job) (grid_bulk_job_info{$J}) OF_TEAM)'),
-        g.column('max by (jobId, status) (grid_bulk_job_status{$J} == 1) OF_TEAM'),
+        // One row for each import, even while a pair disagrees about it.
+        g.column('topk by (jobId) (1, max by (jobId, status) (grid_bulk_job_status{$J} == 1)) OF_TEAM'),
         g.column(g.import_.progress + ' OF_TEAM'),
         g.column('max by (jobId) (grid_bulk_job_total_rows{$J}) OF_TEAM'),
         g.column('max by (jobId) (grid_bulk_job_failed_rows{$J}) OF_TEAM'),
@@ -251,7 +253,7 @@ function(config, g)
         How fast the API works through the files, and how much of it fails, over all imports of the chosen instances.
         A drop to 0 while imports run means that they stall.
       |||, [12, 8], [
-        g.target('sum by (result) (sum by (cluster, job, result) (rate(grid_bulk_rows_total{$S}[$__rate_interval])) / on (cluster, job) group_left () REPLICAS_5m)', '{{result}}'),
+        g.target('sum by (result) (sum by (GROUP, result) (rate(grid_bulk_rows_total{$S}[$__rate_interval])) / on (GROUP) group_left () REPLICAS_5m)', '{{result}}'),
       ]) + g.stacked + g.fields({}, [g.paint('successful', g.colours.good), g.paint('failed', g.colours.bad)]),
       g.graph('Share of rows that fail', |||
         Share of the rows processed at that moment that failed. The dashed line is where GridBulkFailedRowsSpike begins

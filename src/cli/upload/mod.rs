@@ -66,9 +66,14 @@ pub(super) struct UploadCommand {
     #[arg(long = "max-size", value_name = "SIZE", default_value = "100MB", value_parser = parse_size)]
     max_size: u64,
 
-    /// Register the import with a running exporter that has --web.enable-admin-api; {shard} in the URL stands for the
-    /// number of the shard that watches it
-    #[arg(long, value_name = "URL")]
+    // A doc comment would put backticks around the variable.
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "Register the import with a running exporter that has --web.enable-admin-api; {shard} in the URL stands for the \
+                number of the shard that watches it, and https needs a certificate of the system's authorities, or of those \
+                in the file that SSL_CERT_FILE names"
+    )]
     register: Option<Target>,
 
     /// A label that the exporter gives the import; may be given several times
@@ -218,8 +223,8 @@ fn open(path: &Path, max_size: u64) -> Result<(File, State), String> {
     let state = State::of(&file).map_err(|error| format!("it can't be read: {error}"))?;
     if state.length > max_size {
         return Err(format!(
-            "it has {} bytes, and --max-size is {} ({max_size} bytes); split it, or raise that",
-            state.length,
+            "it has {} bytes, and --max-size is {}; split it, or raise that",
+            HumanCount(state.length),
             show_size(max_size)
         ));
     }
@@ -271,7 +276,7 @@ async fn send(
     };
     // Hidden by itself where there is no terminal.
     let bar = ProgressBar::new(state.length);
-    let template = "Uploading [{bar:24.cyan/dim}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+    let template = "Uploading [{bar:16.cyan/dim}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
     bar.set_style(
         ProgressStyle::with_template(template)
             .unwrap_or_else(|_| ProgressStyle::default_bar())

@@ -11,6 +11,8 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -107,8 +109,8 @@ impl Target {
                     fault
                 }
                 Err(error) if error.is_timeout() => format!("{shown} does not answer within {TIME_LIMIT:?}"),
-                Err(error) if error.is_connect() => format!("{shown} can't be reached"),
-                Err(_) => format!("{shown} does not answer as an exporter does"),
+                Err(error) if error.is_connect() => format!("{shown} can't be reached{}", cause(&error)),
+                Err(error) => format!("{shown} does not answer as an exporter does{}", cause(&error)),
             };
             attempt += 1;
             if attempt == ATTEMPTS {
@@ -117,6 +119,19 @@ impl Target {
             sleep(WAIT).await;
         }
     }
+}
+
+/// What the fault came from, such as a certificate that nobody vouches for. The outermost text has the URL, and is left out.
+fn cause(error: &reqwest::Error) -> String {
+    let mut found: Option<&(dyn Error + 'static)> = None;
+    let mut next = error.source();
+    while let Some(cause) = next {
+        found = Some(cause);
+        // An `io::Error` that wraps another error hides it from `source`.
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = wrapped.map_or_else(|| cause.source(), |wrapped| Some(wrapped));
+    }
+    found.map(|cause| format!(": {cause}")).unwrap_or_default()
 }
 
 /// What the exporter says is wrong.

@@ -8,6 +8,7 @@ use crate::clock::UnixTime;
 use crate::job::{JobId, PollFailure, Status};
 use crate::store::{JobSnapshot, Observed};
 use crate::web::jobs;
+use console::Term;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::{HashMap, HashSet};
 use std::io::{IsTerminal, Write};
@@ -18,6 +19,15 @@ const LINE_EVERY_MILLIS: i64 = 10_000;
 
 /// More bars than this don't fit on a screen; later imports have lines alone.
 const MOST_BARS: usize = 20;
+
+/// What stands beside a bar in most cases: `12,345 of 50,000, 102 rows/s, 8m20s left, 17 failed`.
+const BESIDE: usize = 50;
+
+/// So much of a name is left where the terminal is narrow.
+const SHORT_NAME: usize = 16;
+
+/// The width of a terminal that does not tell its own.
+const USUAL_COLUMNS: u16 = 80;
 
 /// Counts of the bar; the API's may be any.
 const LARGEST: f64 = 9e15;
@@ -121,10 +131,12 @@ fn draw(
             return;
         }
         let bar = all.add(ProgressBar::new(1));
-        // A constant: a test draws with it.
-        let style = ProgressStyle::with_template("{prefix} [{bar:24.cyan/dim}] {wide_msg}");
+        let columns = Term::stderr().size_checked().map_or(USUAL_COLUMNS, |(_, columns)| columns);
+        let name = name(job);
+        let (width, letters) = fit(usize::from(columns), name.chars().count());
+        let style = ProgressStyle::with_template(&template(width));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-        bar.set_prefix(name(job));
+        bar.set_prefix(cut(&name, letters));
         bars.insert(job.id.clone(), bar);
     }
     let Some(bar) = bars.get(&job.id) else { return };
@@ -133,6 +145,27 @@ fn draw(
         bar.set_position(whole(progress.processed));
     }
     bar.set_message(beside_the_bar(job, now));
+}
+
+fn template(width: usize) -> String {
+    format!("{{prefix}} [{{bar:{width}.cyan/dim}}] {{wide_msg}}")
+}
+
+/// The width of a bar, and how much of the name stands before it, so that rate and time left have room.
+fn fit(columns: usize, name: usize) -> (usize, usize) {
+    let room = columns.saturating_sub(BESIDE + " [] ".len());
+    let wanted = [(24, name), (10, name)].into_iter().find(|(bar, name)| bar + name <= room);
+    wanted.unwrap_or((10, name.min(SHORT_NAME)))
+}
+
+/// The name, or its end, in which ids differ.
+fn cut(name: &str, letters: usize) -> String {
+    let count = name.chars().count();
+    if count <= letters {
+        return name.to_owned();
+    }
+    let end: String = name.chars().skip(count + 1 - letters.max(1)).collect();
+    format!("\u{2026}{end}")
 }
 
 /// As [`state`], but short, and what moves first, as a narrow terminal cuts the rest.
@@ -176,7 +209,22 @@ mod tests {
 
     #[test]
     fn the_bars_template_is_sound() {
-        assert!(ProgressStyle::with_template("{prefix} [{bar:24.cyan/dim}] {wide_msg}").is_ok());
+        assert!(ProgressStyle::with_template(&template(24)).is_ok());
+    }
+
+    #[test]
+    fn rate_and_time_left_have_room_beside_an_id() {
+        let id = "Job:019542f5-b3e7-1d02-0000-000000000006";
+        assert_eq!(fit(120, id.len()), (24, 40));
+        assert_eq!(fit(110, id.len()), (10, 40));
+        assert_eq!(fit(80, id.len()), (10, 16));
+        assert_eq!(fit(80, 5), (10, 5));
+        assert_eq!(fit(0, 5), (10, 5));
+        assert_eq!(cut(id, 16), "\u{2026}00-000000000006");
+        assert_eq!(
+            (cut(id, 40), cut("", 0), cut("ab", 0)),
+            (id.to_owned(), String::new(), "\u{2026}".to_owned())
+        );
     }
 
     #[test]

@@ -62,6 +62,22 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- toYaml $config }}
 {{- end }}
 
+{{/* How a probe asks; the argument's path is asked for by HTTP. */}}
+{{- define "grid.probe" -}}
+{{- if .root.Values.webConfig.execProbes }}
+exec:
+  command:
+    - /usr/bin/grid-bulk-exporter
+    - healthcheck
+    - --web.listen-address=:10310
+    {{- if .root.Values.webConfig.existingSecret }}
+    - --web.config.file=/etc/grid-bulk-exporter-web/web.yml
+    {{- end }}
+{{- else }}
+httpGet: { path: {{ .path }}, port: http, scheme: {{ if .root.Values.webConfig.tls }}HTTPS{{ else }}HTTP{{ end }} }
+{{- end }}
+{{- end }}
+
 {{/* What values.schema.json can't say. */}}
 {{- define "grid.check" -}}
 {{- if and (gt (int .Values.shards) 1) (gt (int .Values.replicaCount) 1) }}
