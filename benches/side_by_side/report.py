@@ -43,13 +43,15 @@ def table(results):
                        f"{ours['median_ms']:.2f} ms beside {limit['median_ms']:.2f} ms: {ours['median_ms'] / limit['median_ms']:.2f} times (target 3).")
     if "load" in results:
         for encoding, one in ((e, results["load"][e]) for e in ("plain", "gzip")):
-            out.append(f"\nUnder full polling, {encoding}: median {one['median_ms']:.2f} ms, p99 {one['p99_ms']:.2f} ms: "
-                       f"{one['p99_ms'] / one['median_ms']:.1f} times (target 3).")
+            ours, limit = one["ours"], one["limit"]
+            out.append(f"\nUnder full polling, {encoding}: median {ours['median_ms']:.2f} ms, p99 {ours['p99_ms']:.2f} ms: "
+                       f"{ours['p99_ms'] / ours['median_ms']:.1f} times (target 3). Ready bytes beside it: median {limit['median_ms']:.2f} ms, "
+                       f"p99 {limit['p99_ms']:.2f} ms: {limit['p99_ms'] / limit['median_ms']:.1f} times.")
         paced = results["load"]["polls"]
         out.append(f"\nPolls, 10,000 jobs each second: {paced['per_second']:,.0f}/s, {paced['cpu_us']:.1f} µs CPU each, rendering included.")
         ours, naive = results["polls"]["ours"], results["polls"]["naive"]
         out.append(f"\nPolls at full speed: ours {ours['cpu_us']:.1f} µs CPU each at {ours['per_second']:,.0f}/s; naive {naive['cpu_us']:.1f} µs at "
-                   f"{naive['per_second']:,.0f}/s: {ours['cpu_us'] / naive['cpu_us']:.2f} times (target 1).")
+                   f"{naive['per_second']:,.0f}/s: {results['polls']['ratio']:.2f} times (target 1).")
     if "start" in results:
         start = results["start"]
         out.append(f"\nStart, 10,000 jobs: {start['median_ms']:.1f} ms (least {start['least_ms']:.1f}; target 50). "

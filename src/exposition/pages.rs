@@ -124,6 +124,7 @@ impl Rendered {
             if let Some(block) = block {
                 *block = Arc::new(with_pages(block, &replaced));
             }
+            give_way();
         }
         next.renew_headers();
         next.summary = self.layout.summary(changes);
@@ -154,6 +155,7 @@ impl Rendered {
             if !block.iter().all(|strip| strip.is_ready(encoding)) {
                 for strip in Arc::make_mut(block) {
                     strip.compress(encoding);
+                    give_way();
                 }
             }
         }
@@ -282,6 +284,12 @@ fn render_page(
             replaced.push((page, text));
         }
     }
+}
+
+/// Between pieces of work, each well below a millisecond: where all cores are busy, the kernel would else let a scrape
+/// wait until this thread's turn is over, some milliseconds later.
+fn give_way() {
+    std::thread::yield_now();
 }
 
 /// The block with pages replaced.
