@@ -29,6 +29,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Response;
 use resolver::SystemResolver;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -185,9 +186,17 @@ impl GridClient {
 
     /// The URL of a job. Scheme and host were read once, for all polls.
     fn job_url(&self, id: &JobId) -> Url {
-        let id = utf8_percent_encode(id.as_str(), SEGMENT);
         let mut url = self.jobs.clone();
-        url.set_path(&format!("{}{id}", self.jobs.path()));
+        match Cow::from(utf8_percent_encode(id.as_str(), SEGMENT)) {
+            // Adding a segment is quicker than reading a whole path, but escapes less.
+            Cow::Borrowed(id) => {
+                // An error means that the URL has no path, which `new` refuses.
+                if let Ok(mut path) = url.path_segments_mut() {
+                    path.pop_if_empty().push(id);
+                }
+            }
+            Cow::Owned(id) => url.set_path(&format!("{}{id}", self.jobs.path())),
+        }
         url
     }
 
@@ -197,7 +206,7 @@ impl GridClient {
         let mut redirects = 0;
         loop {
             let started = Instant::now();
-            let response = match self.send(url.clone(), query.validators.as_ref(), deadline).await {
+            let response = match self.send(url, query.validators.as_ref(), deadline).await {
                 Ok(response) => response,
                 Err(error) => {
                     self.note_request(None, started);
@@ -228,7 +237,7 @@ impl GridClient {
                     outcome(Ok(Reading::Unchanged), validators)
                 }
                 301 | 302 | 303 | 307 | 308 => {
-                    let target = redirect_target(&url, response.headers());
+                    let target = redirect_target(response.url(), response.headers());
                     self.body.discard(response).await;
                     match target {
                         Ok(target) if redirects < MAX_REDIRECTS => {

@@ -8,7 +8,7 @@
 //! Polling follows this clock and not Prometheus's scrapes, because the API is rate limited, bodies may have 100 MB,
 //! and several Prometheus servers may scrape.
 //!
-//! `schedule` says which job is due when, `cycle` what a poll cycle is, `pacing` when a request may leave, `breaker`
+//! `schedule` says which job is due when (by `queue`), `cycle` what a poll cycle is, `pacing` when a request may leave, `breaker`
 //! whether asking makes sense at all, `retry` and `backoff` when a job is asked again; `ask` and `answer` are the two
 //! halves of a poll, `askers` the tasks that wait in between, `report` is what is logged and counted of it, `probe` are polls that somebody asks for.
 
@@ -21,6 +21,7 @@ mod cycle;
 mod heartbeat;
 mod pacing;
 mod probe;
+mod queue;
 mod report;
 mod retry;
 mod schedule;

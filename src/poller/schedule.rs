@@ -3,15 +3,14 @@
 //! A job's first poll is due at once; from then on it has a fixed place in the interval, so that polls are spread
 //! over it. It is due again one interval after it was due, not after it was done; a job that comes late by more than
 //! that misses its turn rather than being asked twice. The queue is ordered by due time: who waited longest goes
-//! first. It costs the logarithm of the number of jobs, and no scan.
+//! first. It costs the same for any number of jobs, or its logarithm, and no scan.
 //!
 //! Pure: told the time. Called by `poller` alone.
 
 use crate::job::{JobId, JobMap};
 use crate::poller::backoff::Trouble;
 use crate::poller::cycle::{CycleEnd, Cycles, multiple};
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use crate::poller::queue::{Queue, Turn};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -36,7 +35,7 @@ pub(super) struct Schedule {
     interval: Duration,
     entries: JobMap<Entry>,
     /// Jobs by due time. May hold entries that were scheduled anew or left: their tickets don't match.
-    queue: BinaryHeap<Reverse<(Instant, u64, JobId)>>,
+    queue: Queue,
     tickets: u64,
     groups: u64,
     untried: usize,
@@ -70,7 +69,7 @@ impl Schedule {
             epoch: now,
             interval,
             entries: JobMap::default(),
-            queue: BinaryHeap::new(),
+            queue: Queue::default(),
             tickets: 0,
             groups: 0,
             untried: 0,
@@ -93,7 +92,7 @@ impl Schedule {
             let trouble = Trouble::default();
             let entry = Entry { place, due: now, state: State::Ended, tried: false, trouble };
             self.entries.insert(id.clone(), entry);
-            self.enqueue(id, now);
+            self.enqueue(id, now, true);
         }
     }
 
@@ -144,7 +143,7 @@ impl Schedule {
 
     /// When the next job is due; it may be in the past.
     pub(super) fn next_due(&mut self) -> Option<Instant> {
-        while let Some(Reverse((due, ticket, id))) = self.queue.peek() {
+        while let Some(Turn { due, ticket, id }) = self.queue.peek() {
             if self.entries.get(id).is_some_and(|entry| entry.state == State::Waiting(*ticket)) {
                 return Some(*due);
             }
@@ -158,7 +157,7 @@ impl Schedule {
         if self.next_due()? > now {
             return None;
         }
-        let Reverse((due, _, id)) = self.queue.pop()?;
+        let Turn { due, id, .. } = self.queue.pop()?;
         self.entries.get_mut(&id)?.state = State::UnderWay;
         self.cycles.asked(due);
         Some(id)
@@ -198,12 +197,13 @@ impl Schedule {
         entry.state = State::Ended;
         match next {
             Next::Never => {}
-            Next::At(time) => self.enqueue(id.clone(), time.max(now)),
+            Next::At(time) => self.enqueue(id.clone(), time.max(now), false),
             Next::Place(not_before) => {
                 let place = entry.place;
                 self.enqueue(
                     id.clone(),
                     next_place(epoch, interval, place, earliest.max(not_before).max(now)),
+                    true,
                 );
             }
         }
@@ -232,7 +232,7 @@ impl Schedule {
         self.epoch = now;
         self.interval = interval;
         self.cycles = Cycles::new(now, interval);
-        let waiting: Vec<_> = self
+        let mut waiting: Vec<_> = self
             .entries
             .iter()
             .filter(|(_, entry)| matches!(entry.state, State::Waiting(_)))
@@ -241,8 +241,10 @@ impl Schedule {
                 (id.clone(), due)
             })
             .collect();
+        waiting.sort_unstable_by_key(|(_, due)| *due);
+        self.queue.clear();
         for (id, due) in waiting {
-            self.enqueue(id, due);
+            self.enqueue(id, due, true);
         }
     }
 
@@ -261,13 +263,14 @@ impl Schedule {
         self.untried
     }
 
-    fn enqueue(&mut self, id: JobId, due: Instant) {
+    /// `is_usual` if it is the job's turn, and no other time of its own.
+    fn enqueue(&mut self, id: JobId, due: Instant, is_usual: bool) {
         self.tickets += 1;
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.state = State::Waiting(self.tickets);
             entry.due = due;
             self.cycles.scheduled(due);
-            self.queue.push(Reverse((due, self.tickets, id)));
+            self.queue.push(Turn { due, ticket: self.tickets, id }, is_usual);
         }
     }
 }

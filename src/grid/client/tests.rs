@@ -91,3 +91,25 @@ fn assert_no_secret(text: &str) {
         assert!(!text.contains(secret), "{secret:?} is in: {text}");
     }
 }
+
+#[test]
+fn an_id_is_one_segment_below_the_base_whatever_is_in_it() {
+    for (base, prefix) in [
+        ("http://api.invalid/v1", "http://api.invalid/v1/customers/bulk/jobs/"),
+        ("http://api.invalid/v1/", "http://api.invalid/v1/customers/bulk/jobs/"),
+        ("http://api.invalid", "http://api.invalid/customers/bulk/jobs/"),
+    ] {
+        let client = GridClient::new(&config(base), metrics().api, Arc::new(SystemClock)).unwrap();
+        for (id, segment) in [
+            ("Job:019542f5-b3e7-1d02-0000-000000000006", "Job:019542f5-b3e7-1d02-0000-000000000006"),
+            ("a.b~c_d@e", "a.b~c_d@e"),
+            ("...", "..."),
+            ("Job:a?b#c", "Job:a%3Fb%23c"),
+            ("%2e%2e", "%252e%252e"),
+            (r"..\a", "..%5Ca"),
+            ("ü!", "%C3%BC%21"),
+        ] {
+            assert_eq!(client.job_url(&id.parse().unwrap()).as_str(), format!("{prefix}{segment}"));
+        }
+    }
+}
