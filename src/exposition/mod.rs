@@ -48,8 +48,8 @@ use tokio::time::Instant;
 /// Changes are gathered for so long before their pages are rendered: one render serves many polls.
 const GATHER: Duration = Duration::from_millis(100);
 
-/// And for so many times as long as the last render took: rendering has a tenth of one core at most, ...
-const GATHER_PER_RENDER: u32 = 9;
+/// And for so many times as long as the last render took: rendering has a twentieth of one core at most, ...
+const GATHER_PER_RENDER: u32 = 19;
 
 /// ... but a change shows after this in any case.
 const LONGEST_GATHER: Duration = Duration::from_secs(1);
