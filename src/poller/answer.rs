@@ -2,7 +2,7 @@
 
 use crate::grid::{Advice, ReadJob, Reading};
 use crate::job::{JobId, PollFailure};
-use crate::poller::askers::Asked;
+use crate::poller::askers::{Asked, Question};
 use crate::poller::backoff::{Course, next_poll};
 use crate::poller::breaker::{Change, Failed};
 use crate::poller::retry::{Waiting, wait_before_retry};
@@ -18,17 +18,21 @@ impl<R: ReadJob> Poller<R> {
     pub(super) fn take_answer(&mut self, asked: Asked) {
         let now = Instant::now();
         self.note_pace(&asked, now);
-        if self.under_way.get(&asked.id).is_none_or(|request| request.number != asked.number) {
+        if self
+            .under_way
+            .get(&asked.question.id)
+            .is_none_or(|request| request.number != asked.question.number)
+        {
             // It was broken off when its answer had come already: what is known since then is newer.
             return;
         }
-        self.under_way.remove(&asked.id);
-        self.probes.tell(&asked.id, || answered(&asked));
+        self.under_way.remove(&asked.question.id);
+        self.probes.tell(&asked.question.id, || answered(&asked));
         let chance = self.chance();
-        let retry = wait_before_retry(&asked.answer, asked.attempt, chance);
-        match retry.filter(|_| !self.breaker.is_open() && self.is_under_way(&asked.id)) {
+        let retry = wait_before_retry(&asked.answer, asked.question.attempt, chance);
+        match retry.filter(|_| !self.breaker.is_open() && self.is_under_way(&asked.question.id)) {
             Some(wait) => {
-                let Asked { id, attempt, answer, .. } = asked;
+                let Asked { question: Question { id, attempt, .. }, answer } = asked;
                 self.probes.tell(&id, || format!("asks again in {:.3} s", wait.as_secs_f64()));
                 self.retries.push(now + wait, Waiting { id, attempt, answer });
             }
@@ -39,11 +43,11 @@ impl<R: ReadJob> Poller<R> {
     /// A poll has ended with this answer.
     pub(super) fn settle(&mut self, asked: Asked, now: Instant) {
         self.note_whether_up(&asked, now);
-        if self.probes.is_stranger(&asked.id) {
+        if self.probes.is_stranger(&asked.question.id) {
             self.take_stranger(asked);
             return;
         }
-        let Asked { id, at, api, answer, .. } = asked;
+        let Asked { question: Question { id, at, api, .. }, answer } = asked;
         let transfer = answer.transfer;
         let outcome = match answer.outcome {
             Ok(Reading::Job(reading)) => {
@@ -129,12 +133,13 @@ impl<R: ReadJob> Poller<R> {
         }
         let is_throttled = asked.answer.status_code == Some(429);
         if is_throttled {
-            let often = self.schedule.trouble(&asked.id).is_some_and(|trouble| trouble.is_often_throttled());
+            let often =
+                self.schedule.trouble(&asked.question.id).is_some_and(|trouble| trouble.is_often_throttled());
             if often && self.pacer.is_borne() {
                 self.pacer.pause_for_one(retry_after, now);
             } else {
                 let chance = self.chance();
-                self.pacer.refused(retry_after, asked.at, now, chance);
+                self.pacer.refused(retry_after, asked.question.at, now, chance);
             }
         } else if asked.answer.status_code.is_some() {
             self.pacer.answered();
@@ -155,8 +160,8 @@ impl<R: ReadJob> Poller<R> {
         let Some(failure) = failure else {
             self.answered_well = true;
             self.surroundings.poll_metrics.up.set(1);
-            if answer.outcome.is_ok() && !self.probes.is_stranger(&asked.id) {
-                self.last_good = Some(asked.id.clone());
+            if answer.outcome.is_ok() && !self.probes.is_stranger(&asked.question.id) {
+                self.last_good = Some(asked.question.id.clone());
             }
             if self.breaker.answered() == Change::Closed {
                 self.trials.clear();
@@ -166,12 +171,13 @@ impl<R: ReadJob> Poller<R> {
             return;
         };
         let message = failure.to_string();
-        let was_failing = self.surroundings.store.job(&asked.id).is_some_and(|job| job.failure.is_some());
+        let was_failing =
+            self.surroundings.store.job(&asked.question.id).is_some_and(|job| job.failure.is_some());
         let failed = Failed {
-            id: &asked.id,
+            id: &asked.question.id,
             reason: failure.reason(),
             message: &message,
-            sent: asked.at,
+            sent: asked.question.at,
             was_failing,
         };
         if self.breaker.failed(failed, self.setup.poll.interval, now) == Change::Opened {
@@ -185,7 +191,7 @@ impl<R: ReadJob> Poller<R> {
 /// What came of one request, in words.
 fn answered(asked: &Asked) -> String {
     let answer = &asked.answer;
-    let took = asked.at.elapsed().as_secs_f64();
+    let took = asked.question.at.elapsed().as_secs_f64();
     let status = answer.status_code.map_or_else(|| "no answer".to_owned(), |code| format!("HTTP {code}"));
     let body = format!("the body took {:.3} s", answer.transfer.as_secs_f64());
     match &answer.outcome {

@@ -155,15 +155,9 @@ impl<R: ReadJob> Poller<R> {
             transfer,
             requests: 1,
         };
-        let asked = Asked {
-            id: id.clone(),
-            number: request.number,
-            attempt: 0,
-            at: request.began,
-            api: self.api,
-            answer,
-        };
-        self.settle(asked, now);
+        let (id, number, at) = (id.clone(), request.number, request.began);
+        let question = Question { id, number, attempt: 0, at, api: self.api };
+        self.settle(Asked { question, answer }, now);
     }
 
     /// Whether a poll of the job is under way, be it watched or not.
@@ -194,7 +188,8 @@ impl<R: ReadJob> Poller<R> {
             return;
         }
         if self.breaker.is_open() {
-            self.settle(Asked { id, number: 0, attempt, at: now, api: self.api, answer }, now);
+            let question = Question { id, number: 0, attempt, at: now, api: self.api };
+            self.settle(Asked { question, answer }, now);
         } else {
             self.request(id, attempt + 1, now);
         }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-/// What an answer will be known by.
+/// A request, by what its answer will be known.
 #[derive(Debug)]
 pub(super) struct Question {
     pub(super) id: JobId,
@@ -31,22 +31,8 @@ pub(super) struct Question {
 /// One request that was out, when its answer comes.
 #[derive(Debug)]
 pub(super) struct Asked {
-    pub(super) id: JobId,
-    /// The request's.
-    pub(super) number: u64,
-    /// How often the same poll asked before.
-    pub(super) attempt: u32,
-    pub(super) at: Instant,
-    /// Which API was asked, counted by changes of the setup.
-    pub(super) api: u64,
+    pub(super) question: Question,
     pub(super) answer: Answer,
-}
-
-impl Question {
-    fn answered(self, answer: Answer) -> Asked {
-        let Self { id, number, attempt, at, api } = self;
-        Asked { id, number, attempt, at, api, answer }
-    }
 }
 
 /// The tasks, and where they bring the answers.
@@ -123,8 +109,10 @@ async fn ask_one_by_one<R: ReadJob>(mut next: Assignment<R>, sent_back: mpsc::Un
         let answer = Abortable::new(reading, broken_off).await.ok();
         // What a request needed, a task at rest does not keep.
         drop(reader);
-        let asked =
-            answer.map(|answer| question.answered(answer.unwrap_or_else(|_panic| no_answer_for_a_panic())));
+        let asked = answer.map(|answer| Asked {
+            question,
+            answer: answer.unwrap_or_else(|_panic| no_answer_for_a_panic()),
+        });
         let (place, following) = oneshot::channel();
         if sent_back.send(Back { place, asked }).is_err() {
             // The poller has ended.
@@ -188,7 +176,7 @@ mod tests {
             ask(&mut askers, &fake, if number == 20 { "Job:panics" } else { "Job:a" }, number);
             let back = askers.recv().await.unwrap();
             let asked = askers.take(back, 4).unwrap();
-            assert_eq!(asked.number, number);
+            assert_eq!(asked.question.number, number);
             assert_eq!(asked.answer.outcome.is_err(), number == 20, "a panic ends no task");
         }
         assert_eq!(fake.tasks.lock().unwrap().len(), 1);
@@ -203,7 +191,7 @@ mod tests {
         assert!(askers.take(back, 4).is_none());
         ask(&mut askers, &fake, "Job:a", 2);
         let back = askers.recv().await.unwrap();
-        assert_eq!(askers.take(back, 4).unwrap().number, 2);
+        assert_eq!(askers.take(back, 4).unwrap().question.number, 2);
     }
 
     #[tokio::test(start_paused = true)]

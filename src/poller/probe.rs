@@ -278,7 +278,7 @@ impl<R: ReadJob> Poller<R> {
             Ok(Reading::Unchanged) => Outcome::Unchanged,
             Err(error) => Outcome::Failed { reason: error.reason(), message: error.to_string(), asked: true },
         };
-        self.settle_stranger(&asked.id, outcome);
+        self.settle_stranger(&asked.question.id, outcome);
     }
 
     fn settle_stranger(&mut self, id: &JobId, outcome: Outcome) {
