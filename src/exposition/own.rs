@@ -209,7 +209,7 @@ mod tests {
             let sent = [(); 3].map(|()| part(own, families, encoding, Checksum::default()).bytes(last));
             if own.registry.read() == reading {
                 let [_, before, after] = sent;
-                assert_eq!(before, after);
+                assert_eq!(before.as_ptr(), after.as_ptr(), "{encoding:?}: nothing is written anew");
                 return after;
             }
         }
@@ -222,8 +222,6 @@ mod tests {
         for encoding in Encoding::ALL {
             let last = &mut LastSent::default();
             let before = at_rest(&own, &all, encoding, last);
-            let memory = last.whole.as_ref().map(|whole| whole.bytes.as_ptr());
-            assert_eq!(memory, Some(before.as_ptr()), "{encoding:?}");
             if encoding != Encoding::Identity {
                 let plain = at_rest(&own, &all, Encoding::Identity, &mut LastSent::default());
                 assert!(before.len() < plain.len() / 2, "{encoding:?}: what stays is compressed");
