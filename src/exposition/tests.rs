@@ -377,7 +377,7 @@ fn scrapes_at_once_in_all_forms_are_whole_and_show_what_was_counted_before_them(
     let scrape = |step: usize| {
         let encoding = Encoding::ALL[step % 3];
         let format = [Format::Text004, Format::OpenMetrics100][step / 3 % 2];
-        let families = if step / 6 % 2 == 0 { Families::default() } else { some.clone() };
+        let families = if (step / 6).is_multiple_of(2) { Families::default() } else { some.clone() };
         let before = own.poll.polls.get();
         let sent = body(&exposition, Wanted { format, encoding, families });
         let after = own.poll.polls.get();
