@@ -206,8 +206,13 @@ mod tests {
     fn at_rest(own: &OwnMetrics, families: &Families, encoding: Encoding, last: &mut LastSent) -> Bytes {
         loop {
             let reading = own.registry.read();
-            let sent = [(); 3].map(|()| part(own, families, encoding, Checksum::default()).bytes(last));
-            if own.registry.read() == reading {
+            let mut is_at_rest = true;
+            let sent = [(); 3].map(|()| {
+                let sent = part(own, families, encoding, Checksum::default()).bytes(last);
+                is_at_rest &= own.registry.read() == reading;
+                sent
+            });
+            if is_at_rest {
                 let [_, before, after] = sent;
                 assert_eq!(before.as_ptr(), after.as_ptr(), "{encoding:?}: nothing is written anew");
                 return after;
