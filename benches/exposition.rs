@@ -3,11 +3,12 @@
 
 #![expect(clippy::expect_used, reason = "a benchmark of something else than good jobs is to fail")]
 
+use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::FutureExt;
 use grid_bulk_exporter::clock::{Clock, SharedClock, SystemClock, UnixTime};
 use grid_bulk_exporter::exposition::negotiate::{Encoding, Format};
-use grid_bulk_exporter::exposition::{Exposition, Wanted};
+use grid_bulk_exporter::exposition::{Exposition, Wanted, gzip, zstd};
 use grid_bulk_exporter::job::{CompletedAt, ErrorTally, JobId, JobReading, Labels, Progress, ReportedStatus};
 use grid_bulk_exporter::store::{CountFrom, NewJob, Outcome, Store};
 use grid_bulk_exporter::telemetry::own::OwnMetrics;
@@ -64,9 +65,13 @@ impl Bench {
         }
     }
 
-    fn scrape(&self, format: Format, encoding: Encoding) -> usize {
+    fn body(&self, format: Format, encoding: Encoding) -> Bytes {
         let body = self.exposition.scrape(Wanted { format, encoding, ..Wanted::default() });
-        body.collect().now_or_never().expect("all is there").expect("no fault").to_bytes().len()
+        body.collect().now_or_never().expect("all is there").expect("no fault").to_bytes()
+    }
+
+    fn scrape(&self, format: Format, encoding: Encoding) -> usize {
+        self.body(format, encoding).len()
     }
 }
 
@@ -129,6 +134,22 @@ fn changes(criterion: &mut Criterion) {
     }
 }
 
+/// Compressing alone, of all that a scrape has; a refresh compresses the strips that changed.
+fn compressions(criterion: &mut Criterion) {
+    for jobs in SIZES {
+        let body = Bench::new(jobs).body(Format::Text004, Encoding::Identity);
+        let mut group = criterion.benchmark_group("compress");
+        group.sample_size(10).throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(BenchmarkId::new("gzip", jobs), |bencher| {
+            bencher.iter(|| gzip::deflate(black_box(&body)).bytes.len());
+        });
+        group.bench_function(BenchmarkId::new("zstd", jobs), |bencher| {
+            bencher.iter(|| zstd::compress(black_box(&body)).len());
+        });
+        group.finish();
+    }
+}
+
 fn scrapes(criterion: &mut Criterion) {
     for jobs in SIZES {
         let mut group = criterion.benchmark_group("scrape_unchanged");
@@ -150,5 +171,5 @@ fn scrapes(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, changes, scrapes);
+criterion_group!(benches, changes, compressions, scrapes);
 criterion_main!(benches);

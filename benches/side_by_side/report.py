@@ -67,7 +67,10 @@ def picture(results):
         rows.append((f"{int(size):,} jobs", None, None))
         rows += [(NAMES[name], one["gzip"]["median_ms"], COLOURS[name]) for name, one in servers.items()]
     width, left, line = 760, 220, 22
-    low, high = -1, math.ceil(math.log10(max(value for _, value, _ in rows if value)))
+    values = [value for _, value, _ in rows if value]
+    low = min(-1, math.floor(math.log10(min(values))))
+    # At least one power apart, though all that was measured be equally fast.
+    high = max(low + 1, math.ceil(math.log10(max(values))))
     x = lambda value: left + (math.log10(value) - low) / (high - low) * (width - left - 90)
     height = 60 + line * len(rows)
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="13">',

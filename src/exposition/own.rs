@@ -206,10 +206,15 @@ mod tests {
     fn at_rest(own: &OwnMetrics, families: &Families, encoding: Encoding, last: &mut LastSent) -> Bytes {
         loop {
             let reading = own.registry.read();
-            let sent = [(); 3].map(|()| part(own, families, encoding, Checksum::default()).bytes(last));
-            if own.registry.read() == reading {
+            let mut is_at_rest = true;
+            let sent = [(); 3].map(|()| {
+                let sent = part(own, families, encoding, Checksum::default()).bytes(last);
+                is_at_rest &= own.registry.read() == reading;
+                sent
+            });
+            if is_at_rest {
                 let [_, before, after] = sent;
-                assert_eq!(before, after);
+                assert_eq!(before.as_ptr(), after.as_ptr(), "{encoding:?}: nothing is written anew");
                 return after;
             }
         }
@@ -222,8 +227,6 @@ mod tests {
         for encoding in Encoding::ALL {
             let last = &mut LastSent::default();
             let before = at_rest(&own, &all, encoding, last);
-            let memory = last.whole.as_ref().map(|whole| whole.bytes.as_ptr());
-            assert_eq!(memory, Some(before.as_ptr()), "{encoding:?}");
             if encoding != Encoding::Identity {
                 let plain = at_rest(&own, &all, Encoding::Identity, &mut LastSent::default());
                 assert!(before.len() < plain.len() / 2, "{encoding:?}: what stays is compressed");

@@ -324,6 +324,98 @@ fn a_scrape_that_no_change_came_before_makes_nothing_of_jobs_anew() {
     assert!(Arc::ptr_eq(&before, &after), "the very same bytes, plain and deflated");
 }
 
+#[test]
+fn a_scrape_sends_the_very_memory_of_what_is_kept_and_makes_none_of_its_own() {
+    use bytes::Buf;
+    let (store, exposition) = exposition(2000);
+    for number in 0..2000 {
+        store.apply(&format!("Job:{number}").parse().unwrap(), Outcome::Read(reading()), NOW);
+    }
+    let some = Families::named(["grid_bulk_job_status", "grid_bulk_job_info", "grid_bulk_jobs"]);
+    for format in [Format::Text004, Format::OpenMetrics100, Format::Protobuf] {
+        for encoding in Encoding::ALL {
+            for families in [&Families::default(), &some] {
+                let wanted = || Wanted { format, encoding, families: families.clone() };
+                body(&exposition, wanted());
+                let kept = kept(&exposition, Shape::of(format).layout()).unwrap();
+                let memory: HashMap<_, _> = strips(&kept)
+                    .into_iter()
+                    .map(|strip| (strip.bytes(encoding).as_ptr(), strip.bytes(encoding).len()))
+                    .collect();
+                let (mut parts, mut shared, mut rest) = (frame(&exposition, wanted()), 0, 0);
+                while parts.has_remaining() {
+                    let part = parts.chunk();
+                    if memory.get(&part.as_ptr()) == Some(&part.len()) {
+                        shared += 1;
+                    } else {
+                        rest += part.len();
+                    }
+                    parts.advance(parts.chunk().len());
+                }
+                assert!(shared > 5, "{format:?} {encoding:?}");
+                // The head and the end of a member, an empty frame, the end of OpenMetrics.
+                assert!(rest < 50, "{format:?} {encoding:?}: {rest} bytes are not those that are kept");
+            }
+        }
+    }
+}
+
+fn frame(exposition: &Exposition, wanted: impl Into<Wanted>) -> body::Parts {
+    let mut scrape = exposition.scrape(wanted);
+    let frame = futures_util::FutureExt::now_or_never(scrape.frame()).unwrap().unwrap().unwrap();
+    frame.into_data().unwrap()
+}
+
+#[test]
+fn scrapes_at_once_in_all_forms_are_whole_and_show_what_was_counted_before_them() {
+    let store = Store::new(NOW);
+    store.join((0..300).map(new_job).collect(), CountFrom::FirstReading);
+    let clock: crate::clock::SharedClock = Arc::new(crate::clock::SystemClock);
+    let own = crate::telemetry::own::OwnMetrics::new(&clock).unwrap();
+    let exposition = Exposition::new(store.clone(), own.registry.clone());
+    let some = Families::named(["grid_bulk_polls_total", "grid_bulk_jobs"]);
+    let scrape = |step: usize| {
+        let encoding = Encoding::ALL[step % 3];
+        let format = [Format::Text004, Format::OpenMetrics100][step / 3 % 2];
+        let families = if (step / 6).is_multiple_of(2) { Families::default() } else { some.clone() };
+        let before = own.poll.polls.get();
+        let sent = body(&exposition, Wanted { format, encoding, families });
+        let after = own.poll.polls.get();
+        let text = unpacked(&sent, encoding);
+        let line = text.lines().find_map(|line| line.strip_prefix("grid_bulk_polls_total ")).unwrap();
+        let shown: u64 = line.parse().unwrap();
+        assert!((before..=after).contains(&shown), "{shown} is not from {before} to {after}: {step}");
+    };
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let scrape = &scrape;
+            scope.spawn(move || (0..30).for_each(|step| scrape(step * 5 + thread)));
+        }
+        for number in 0..100 {
+            own.poll.polls.inc();
+            own.api.request_duration.observe(0.01);
+            own.api.count_request(Some(500 + number % 7));
+            let id = format!("Job:{number}").parse().unwrap();
+            store.apply(&id, Outcome::Read(reading()), NOW);
+            exposition.refresh();
+        }
+    });
+}
+
+fn unpacked(sent: &[u8], encoding: Encoding) -> String {
+    let mut plain = Vec::new();
+    match encoding {
+        Encoding::Identity => plain.extend_from_slice(sent),
+        Encoding::Gzip => {
+            let mut member = GzDecoder::new(sent);
+            member.read_to_end(&mut plain).unwrap();
+            assert!(member.into_inner().is_empty(), "one member and nothing behind it");
+        }
+        Encoding::Zstd => plain = ::zstd::stream::decode_all(sent).unwrap(),
+    }
+    String::from_utf8(plain).unwrap()
+}
+
 /// Plain and compressed strips that are not the same memory as before.
 fn made_anew(before: &Rendered, after: &Rendered, encoding: Encoding) -> (usize, usize) {
     let (before, after) = (strips(before), strips(after));
@@ -405,9 +497,7 @@ fn a_body_is_the_same_however_much_of_it_a_connection_takes_at_once() {
     exposition.refresh();
     let whole = body(&exposition, Encoding::Identity);
     for takes in [1, 7, 4096, 1 << 20] {
-        let mut scrape = exposition.scrape(Encoding::Identity);
-        let frame = futures_util::FutureExt::now_or_never(scrape.frame()).unwrap().unwrap().unwrap();
-        let mut parts = frame.into_data().unwrap();
+        let mut parts = frame(&exposition, Encoding::Identity);
         let mut taken = Vec::new();
         while parts.has_remaining() {
             let mut slices = [std::io::IoSlice::new(&[]); 64];

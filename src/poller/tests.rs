@@ -735,3 +735,38 @@ async fn a_good_poll_is_one_request() {
     assert!(bench.fake.count() >= 150);
     assert_eq!(bench.own.poll.polls.get(), bench.fake.count() as u64);
 }
+
+#[tokio::test(start_paused = true)]
+async fn another_concurrency_and_another_reader_hold_for_all_requests_that_begin_from_then_on() {
+    let bench = bench_of(30, 8, 50.0).await;
+    let most = |fake: &Fake| *fake.most_under_way.lock().unwrap();
+    *bench.fake.latency.lock().unwrap() = Duration::from_secs(4);
+    sleep(Duration::from_secs(40)).await;
+    assert_eq!(most(&bench.fake), 8);
+    // Those that are out end as they began, and their answers count.
+    while bench.fake.under_way.lock().unwrap().is_empty() {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let asked = bench.fake.count();
+    let other = Arc::new(Fake {
+        start: bench.fake.start,
+        asked: Mutex::default(),
+        under_way: Mutex::default(),
+        most_under_way: Mutex::default(),
+        latency: Mutex::new(Duration::from_secs(4)),
+        answers: Mutex::default(),
+        default: Mutex::new(Script::Status("PROCESSING")),
+        limit: Mutex::default(),
+        new_credentials: tokio::sync::Notify::new(),
+    });
+    bench.handle.set_up(setup(&other, 2, 50.0)).await;
+    sleep(Duration::from_secs(90)).await;
+    assert_eq!((bench.fake.count(), bench.fake.under_way.lock().unwrap().len()), (asked, 0));
+    assert_eq!(most(&other), 2);
+    assert!(other.count() > 30, "{} polls", other.count());
+    let polls = usize::try_from(bench.own.poll.polls.get()).unwrap();
+    assert_eq!(polls + other.under_way.lock().unwrap().len(), asked + other.count(), "no answer is lost");
+    bench.handle.set_up(setup(&other, 12, 50.0)).await;
+    sleep(Duration::from_secs(60)).await;
+    assert!((3..=12).contains(&most(&other)), "{} at once", most(&other));
+}

@@ -210,7 +210,7 @@ impl<'a> OwnFamily<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::families::{POLLS, SD_REFRESH_FAILURES, SHARD_ORDINAL};
+    use crate::telemetry::families::{API_REQUEST_DURATION, POLLS, SD_REFRESH_FAILURES, SHARD_ORDINAL};
     use crate::telemetry::registering::Registering;
 
     #[test]
@@ -219,6 +219,7 @@ mod tests {
         let polls = registering.single(POLLS, IntCounter::with_opts).unwrap();
         let failures = registering.counters(SD_REFRESH_FAILURES).unwrap();
         let shard = registering.single(SHARD_ORDINAL, IntGauge::with_opts).unwrap();
+        let duration = registering.latency(API_REQUEST_DURATION, &[1.0]);
         let registry = registering.finish(UnixTime::from_millis(0));
         let mut before = registry.read();
         assert!(before == registry.read(), "nothing moved");
@@ -232,6 +233,10 @@ mod tests {
         moved("a counter");
         shard.set(3);
         moved("a gauge");
+        duration.observe(0.5);
+        moved("a histogram");
+        duration.observe(0.5);
+        moved("a histogram that was read before");
         failures.with(&["http"]);
         moved("a series came");
         failures.remove(&["http"]);

@@ -10,10 +10,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// A scrape of which nothing was taken for so long gives its place to another scraper.
 const STUCK: Duration = Duration::from_millis(250);
@@ -23,6 +23,10 @@ const SLOW: Duration = Duration::from_secs(5);
 
 /// The same for an address that has more scrapes under way than the other scraper's.
 const SLOW_OF_MANY: Duration = Duration::from_secs(1);
+
+/// A scrape is sent within this time: it keeps the bytes of its moment, and those of many moments, each read drop by drop,
+/// would add up to many times all that is kept.
+pub(super) const LONGEST_SCRAPE: Duration = Duration::from_secs(120);
 
 /// Scrapes of one connection at once.
 const SCRAPES: usize = 2;
@@ -72,6 +76,8 @@ pub(super) struct Connection {
     scraping: AtomicUsize,
     /// Scrapes that have one.
     placed: AtomicUsize,
+    /// When each of those began.
+    began: Mutex<[Option<Instant>; SCRAPES]>,
     /// Milliseconds from `origin` to when it was opened, began to be busy or became idle.
     since: AtomicU64,
     /// The same to when something of an answer was last taken.
@@ -99,6 +105,7 @@ impl Connections {
             busy: AtomicUsize::new(0),
             scraping: AtomicUsize::new(0),
             placed: AtomicUsize::new(0),
+            began: Mutex::default(),
             since: AtomicU64::new(millis_since(self.origin)),
             moved: AtomicU64::new(0),
             evicted: Notify::new(),
@@ -157,7 +164,7 @@ impl Connections {
         open.all.values().any(|other| other.id != this.id && other.placed.load(Ordering::Relaxed) > 0)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
+    fn lock(&self) -> MutexGuard<'_, Open> {
         // Nothing in here can panic half-way.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -230,8 +237,27 @@ impl Connection {
 
     /// One more scrape of this connection, if it has not too many.
     pub(super) fn scrape(self: &Arc<Self>) -> Option<Scraping> {
-        let scraping = Scraping { connection: Arc::clone(self), is_placed: false };
+        let scraping = Scraping { connection: Arc::clone(self), is_placed: false, number: None };
         (self.scraping.fetch_add(1, Ordering::Relaxed) < SCRAPES).then_some(scraping)
+    }
+
+    /// Ends when a scrape takes longer than [`LONGEST_SCRAPE`].
+    pub(super) async fn overdue(&self) {
+        loop {
+            let now = Instant::now();
+            let oldest = self.began().iter().flatten().min().copied();
+            // One that begins meanwhile is over no sooner than this.
+            let until = oldest.unwrap_or(now) + LONGEST_SCRAPE;
+            if until <= now {
+                return;
+            }
+            sleep_until(until).await;
+        }
+    }
+
+    fn began(&self) -> MutexGuard<'_, [Option<Instant>; SCRAPES]> {
+        // Nothing in here can panic half-way.
+        self.began.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_busy(&self) -> bool {
@@ -264,6 +290,8 @@ impl Busy {
 pub(super) struct Scraping {
     connection: Arc<Connection>,
     is_placed: bool,
+    /// Where it stands among those that began.
+    number: Option<usize>,
 }
 
 impl Scraping {
@@ -272,6 +300,12 @@ impl Scraping {
         self.connection.moved.store(millis_since(self.connection.origin), Ordering::Relaxed);
         self.connection.placed.fetch_add(1, Ordering::Relaxed);
         self.is_placed = true;
+        let mut began = self.connection.began();
+        self.number = began.iter().position(Option::is_none);
+        if let Some(place) = self.number.and_then(|number| began.get_mut(number)) {
+            *place = Some(Instant::now());
+        }
+        drop(began);
         self
     }
 }
@@ -281,6 +315,10 @@ impl Drop for Scraping {
         self.connection.scraping.fetch_sub(1, Ordering::Relaxed);
         if self.is_placed {
             self.connection.placed.fetch_sub(1, Ordering::Relaxed);
+            let mut began = self.connection.began();
+            if let Some(place) = self.number.and_then(|number| began.get_mut(number)) {
+                *place = None;
+            }
         }
     }
 }

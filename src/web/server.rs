@@ -167,6 +167,10 @@ async fn serve_connection<S: Service>(
             debug!("a connection was closed to make room for others");
             Ok(())
         }
+        () = connection.overdue() => {
+            debug!("a scrape took too long, and its connection was closed");
+            Ok(())
+        }
     };
     if let Err(error) = result {
         debug!(%error, "a connection ended by a fault");

@@ -308,6 +308,33 @@ async fn more_scrapes_than_permitted_get_503() {
     assert_eq!(status(&server.get("/metrics").await), "200", "the place is given back");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_scrape_that_is_read_drop_by_drop_does_not_keep_its_moment_for_ever() {
+    let server = Server::start(|_| {}).await;
+    // More than the sockets hold.
+    let new_job = |number| NewJob {
+        id: format!("Job:{number}").parse().unwrap(),
+        labels: [("name".parse().unwrap(), "x".repeat(1000))].into_iter().collect(),
+        sources: vec!["jobs"],
+    };
+    server.web.store.join((2..40_000).map(new_job).collect(), CountFrom::FirstReading);
+    let began = tokio::time::Instant::now();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    let mut stream = socket.connect(server.address).await.unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut piece = vec![0; 64 * 1024];
+    stream.read_exact(&mut piece[..15]).await.unwrap();
+    assert_eq!(&piece[..15], b"HTTP/1.1 200 OK");
+    let places = || server.web.scrapes.as_ref().unwrap().available_permits();
+    while places() < 40 {
+        assert!(began.elapsed() < Duration::from_secs(140), "it is still being read");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let _read = stream.read(&mut piece).await;
+    }
+    assert!(began.elapsed() > Duration::from_secs(118), "{:?}", began.elapsed());
+}
+
 #[tokio::test]
 async fn a_stop_closes_idle_and_silent_connections() {
     let server = Server::start(|_| {}).await;

@@ -37,6 +37,7 @@ mod secrets;
 mod serve;
 mod service_manager;
 mod shards;
+mod side_by_side;
 mod sim;
 mod storage;
 mod support;

@@ -81,6 +81,33 @@ async fn a_connection_has_few_scrapes_at_once() {
     assert!(place.connection.scrape().is_some());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_scrape_has_its_time_however_many_others_come_and_go_beside_it() {
+    let began = Instant::now();
+    let connections = connections(2);
+    let (slow, quick) = (connections.enter(peer(1)), connections.enter(peer(1)));
+    let turns = async {
+        // Two that overlap, so that one is always under way.
+        let mut before = quick.connection.scrape().unwrap().placed();
+        for _ in 0..100 {
+            tokio::time::sleep(LONGEST_SCRAPE / 3).await;
+            before = quick.connection.scrape().unwrap().placed();
+        }
+        drop(before);
+    };
+    let scrape = async {
+        tokio::time::sleep(LONGEST_SCRAPE / 2).await;
+        slow.connection.scrape().unwrap().placed()
+    };
+    let watched = async { tokio::join!(scrape, slow.connection.overdue()).0 };
+    tokio::select! {
+        _held = watched => assert_eq!(began.elapsed(), LONGEST_SCRAPE * 3 / 2),
+        () = turns => panic!("the slow one may go on for ever"),
+        () = quick.connection.overdue() => panic!("the quick ones are in time"),
+    }
+    assert!(slow.connection.began().iter().all(Option::is_none), "it was dropped");
+}
+
 #[tokio::test]
 async fn places_are_given_back_and_counted() {
     let connections = connections(2);
