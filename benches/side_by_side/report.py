@@ -52,6 +52,9 @@ def table(results):
         ours, naive = results["polls"]["ours"], results["polls"]["naive"]
         out.append(f"\nPolls at full speed: ours {ours['cpu_us']:.1f} µs CPU each at {ours['per_second']:,.0f}/s; naive {naive['cpu_us']:.1f} µs at "
                    f"{naive['per_second']:,.0f}/s: {results['polls']['ratio']:.2f} times (target 1).")
+    if "instructions" in results:
+        ours, naive = results["instructions"]["ours"], results["instructions"]["naive"]
+        out.append(f"\nInstructions of a poll in user space: ours {ours:,.0f}, naive {naive:,.0f}: {ours / naive:.2f} times (target 1).")
     if "start" in results:
         start = results["start"]
         out.append(f"\nStart, 10,000 jobs: {start['median_ms']:.1f} ms (least {start['least_ms']:.1f}; target 50). "
