@@ -1,6 +1,8 @@
 //! Why a question to the API had no good answer, and the reason that it counts as.
 
 use crate::job::{Inconsistency, PollFailure};
+use std::error::Error as StdError;
+use std::io;
 use thiserror::Error;
 
 /// A question without a good answer. The text says what happened, for the log and the JSON API; it holds no
@@ -11,6 +13,17 @@ pub struct ApiError {
     reason: PollFailure,
     message: String,
     inconsistency: Option<Inconsistency>,
+}
+
+/// An error and what it came from, one after the other. An `io::Error` that wraps another error hides it from `source`,
+/// so it is opened.
+pub fn causes<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        }
+    })
 }
 
 impl ApiError {

@@ -4,6 +4,7 @@
 //! of several shards, `{shard}` in the URL stands for the number that the 421 tells.
 
 use crate::config::TlsConfig;
+use crate::grid::error::causes;
 use crate::job::{JobId, Labels};
 use crate::telemetry::own::build;
 use crate::tls;
@@ -11,8 +12,6 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -123,15 +122,7 @@ impl Target {
 
 /// What the fault came from, such as a certificate that nobody vouches for. The outermost text has the URL, and is left out.
 fn cause(error: &reqwest::Error) -> String {
-    let mut found: Option<&(dyn Error + 'static)> = None;
-    let mut next = error.source();
-    while let Some(cause) = next {
-        found = Some(cause);
-        // An `io::Error` that wraps another error hides it from `source`.
-        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = wrapped.map_or_else(|| cause.source(), |wrapped| Some(wrapped));
-    }
-    found.map(|cause| format!(": {cause}")).unwrap_or_default()
+    causes(error).skip(1).last().map(|cause| format!(": {cause}")).unwrap_or_default()
 }
 
 /// What the exporter says is wrong.

@@ -5,7 +5,7 @@
 
 use super::resolver::UnknownHost;
 use crate::config::GridConfig;
-use crate::grid::error::ApiError;
+use crate::grid::error::{ApiError, causes};
 use crate::grid::parse::ParseError;
 use crate::job::{Inconsistency, PollFailure};
 use std::error::Error;
@@ -228,17 +228,7 @@ fn cause(error: &reqwest::Error) -> String {
     }
 }
 
-/// The first cause of this type. An `io::Error` that wraps another error hides it from `source`, so it is opened.
+/// The first cause of this type.
 fn find<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<T>() {
-            return Some(found);
-        }
-        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(wrapped) => Some(wrapped),
-            None => error.source(),
-        };
-    }
-    None
+    causes(error).find_map(|cause| cause.downcast_ref())
 }
