@@ -9,7 +9,7 @@ pub mod log;
 mod logfmt;
 pub mod native;
 pub mod own;
-pub mod process;
+mod process;
 mod registering;
 pub mod registry;
 pub mod webhooks;

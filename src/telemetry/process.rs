@@ -4,19 +4,18 @@
 //! scrape of a thousand jobs takes, and counts CPU time no finer.
 //!
 //! The prometheus crate's own collector counts whole seconds of CPU, which makes `rate()` useless for a process as
-//! frugal as this one; so this one reads the ticks. Registered by [`OwnMetrics`](super::own::OwnMetrics).
+//! frugal as this one; so this one reads the ticks. Built by `registering`, read by `registry`.
 
 use crate::telemetry::families::{self, Family};
-use crate::telemetry::registering::opts;
+use crate::telemetry::registering::{Registering, opts};
 use crate::telemetry::registry::{Found, Readable, Value};
 use procfs::process::Stat;
 use procfs::{CurrentSI, FromRead, KernelStats, WithCurrentSystemInfo};
-use prometheus::core::Collector;
 use prometheus::{Counter, Gauge};
 use rustix::process::{Resource, getrlimit};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -30,9 +29,9 @@ const FRESH: Duration = Duration::from_millis(10);
 
 const FILES: &str = "/proc/self/fd";
 
-/// Collects `process_*`; clones share what they read.
-#[derive(Clone, Debug)]
-pub struct ProcessCollector {
+/// `process_*`.
+#[derive(Debug)]
+pub(super) struct ProcessMetrics {
     cpu: Counter,
     open_fds: Gauge,
     max_fds: Gauge,
@@ -42,19 +41,19 @@ pub struct ProcessCollector {
     threads: Gauge,
     start_time: Gauge,
     /// Open for good: opening costs as much as reading. Nothing where there is no `/proc`.
-    stat: Option<Arc<File>>,
-    last_read: Arc<Mutex<Option<Instant>>>,
+    stat: Option<File>,
+    last_read: Mutex<Option<Instant>>,
 }
 
-impl ProcessCollector {
-    /// A collector for this process.
+impl ProcessMetrics {
+    /// Those of this process.
     ///
     /// # Errors
     /// Only if the table of families breaks the prometheus crate's rules.
-    pub fn new() -> Result<Self, prometheus::Error> {
-        let gauge = |family| Gauge::with_opts(opts(family));
-        let collector = Self {
-            cpu: Counter::with_opts(opts(families::PROCESS_CPU))?,
+    pub(super) fn new(registering: &Registering) -> Result<Self, prometheus::Error> {
+        let gauge = |family| registering.checked(Gauge::with_opts(opts(family)));
+        let metrics = Self {
+            cpu: registering.checked(Counter::with_opts(opts(families::PROCESS_CPU)))?,
             open_fds: gauge(families::PROCESS_OPEN_FDS)?,
             max_fds: gauge(families::PROCESS_MAX_FDS)?,
             virtual_memory: gauge(families::PROCESS_VIRTUAL_MEMORY)?,
@@ -62,14 +61,14 @@ impl ProcessCollector {
             resident_memory: gauge(families::PROCESS_RESIDENT_MEMORY)?,
             threads: gauge(families::PROCESS_THREADS)?,
             start_time: gauge(families::PROCESS_START_TIME)?,
-            stat: File::open(STAT).ok().map(Arc::new),
-            last_read: Arc::default(),
+            stat: File::open(STAT).ok(),
+            last_read: Mutex::default(),
         };
         if let (Ok(stat), Ok(kernel)) = (Stat::from_file(STAT), KernelStats::current()) {
             let since_boot = stat.starttime as f64 / procfs::ticks_per_second() as f64;
-            collector.start_time.set(kernel.btime as f64 + since_boot);
+            metrics.start_time.set(kernel.btime as f64 + since_boot);
         }
-        Ok(collector)
+        Ok(metrics)
     }
 
     /// Reads `/proc/self`, unless that was done just now.
@@ -114,20 +113,6 @@ impl ProcessCollector {
             (families::PROCESS_VIRTUAL_MEMORY_MAX, &self.virtual_memory_max),
         ]
     }
-
-    /// All its metrics, for the checks of the prometheus crate.
-    pub(super) fn collectors(&self) -> [Box<dyn Collector>; 8] {
-        [
-            Box::new(self.cpu.clone()),
-            Box::new(self.max_fds.clone()),
-            Box::new(self.open_fds.clone()),
-            Box::new(self.resident_memory.clone()),
-            Box::new(self.start_time.clone()),
-            Box::new(self.threads.clone()),
-            Box::new(self.virtual_memory.clone()),
-            Box::new(self.virtual_memory_max.clone()),
-        ]
-    }
 }
 
 /// How many files are open.
@@ -144,7 +129,7 @@ fn limit(value: Option<u64>) -> f64 {
     value.map_or(-1.0, |limit| limit as f64)
 }
 
-impl Readable for ProcessCollector {
+impl Readable for ProcessMetrics {
     fn families(&self) -> Vec<Family> {
         self.metrics().map(|(family, _)| family).into()
     }
@@ -164,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_process_has_memory_files_and_a_start() {
-        let collector = ProcessCollector::new().unwrap();
+        let collector = ProcessMetrics::new(&Registering::default()).unwrap();
         collector.read();
         assert!(collector.resident_memory.get() > 100_000.0);
         assert!(collector.open_fds.get() >= 3.0);
@@ -173,7 +158,7 @@ mod tests {
 
     #[test]
     fn scrapes_at_once_share_a_reading_and_later_ones_read_anew() {
-        let collector = ProcessCollector::new().unwrap();
+        let collector = ProcessMetrics::new(&Registering::default()).unwrap();
         collector.refresh();
         let first = *collector.last_read.lock().unwrap();
         collector.refresh();
@@ -190,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_second_reading_sees_what_was_spent_meanwhile() {
-        let collector = ProcessCollector::new().unwrap();
+        let collector = ProcessMetrics::new(&Registering::default()).unwrap();
         collector.read();
         let before = collector.cpu.get();
         let begun = Instant::now();

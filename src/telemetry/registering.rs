@@ -4,11 +4,11 @@
 
 use crate::clock::UnixTime;
 use crate::telemetry::families::Family;
-use crate::telemetry::labelled::{Counters, Gauges};
+use crate::telemetry::labelled::{Counters, Gauges, Labelled};
 use crate::telemetry::latency::LatencyHistogram;
-use crate::telemetry::process::ProcessCollector;
+use crate::telemetry::process::ProcessMetrics;
 use crate::telemetry::registry::{OwnRegistry, Readable, Single, Value};
-use prometheus::core::Collector;
+use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::{Error, GaugeVec, IntCounterVec, Opts, Registry};
 
 /// Metrics as they are built. Each is refused if it breaks the crate's rules, or if it is there already.
@@ -28,28 +28,43 @@ impl Registering {
     where
         V: Collector + Value + Clone + 'static,
     {
-        let metric = create(opts(family))?;
-        self.checks.register(Box::new(metric.clone()))?;
+        let metric = self.checked(create(opts(family)))?;
         self.sources.push(Box::new(Single { family, metric: metric.clone() }));
         Ok(metric)
     }
 
     /// Counters with labels, none of them there yet.
     pub(super) fn counters(&mut self, family: Family) -> Result<Counters, Error> {
-        let vector = IntCounterVec::new(opts(family), family.labels)?;
-        self.checks.register(Box::new(vector.clone()))?;
-        let counters = Counters::new(family, vector);
-        self.sources.push(Box::new(counters.clone()));
-        Ok(counters)
+        self.labelled(family, IntCounterVec::new)
     }
 
     /// Gauges with labels, or one without that is not there from the start; none of them there yet.
     pub(super) fn gauges(&mut self, family: Family) -> Result<Gauges, Error> {
-        let vector = GaugeVec::new(opts(family), family.labels)?;
-        self.checks.register(Box::new(vector.clone()))?;
-        let gauges = Gauges::new(family, vector);
-        self.sources.push(Box::new(gauges.clone()));
-        Ok(gauges)
+        self.labelled(family, GaugeVec::new)
+    }
+
+    fn labelled<B: MetricVecBuilder + 'static>(
+        &mut self,
+        family: Family,
+        create: impl FnOnce(Opts, &[&str]) -> Result<MetricVec<B>, Error>,
+    ) -> Result<Labelled<MetricVec<B>>, Error>
+    where
+        B::M: Value,
+        B::P: 'static,
+    {
+        let labelled = Labelled::new(family, self.checked(create(opts(family), family.labels))?);
+        self.sources.push(Box::new(labelled.clone()));
+        Ok(labelled)
+    }
+
+    /// A metric that somebody else reads: it is checked, and no source.
+    pub(super) fn checked<V: Collector + Clone + 'static>(
+        &self,
+        metric: Result<V, Error>,
+    ) -> Result<V, Error> {
+        let metric = metric?;
+        self.checks.register(Box::new(metric.clone()))?;
+        Ok(metric)
     }
 
     /// A histogram with these upper bounds, in seconds.
@@ -61,10 +76,7 @@ impl Registering {
 
     /// What the process uses.
     pub(super) fn process(&mut self) -> Result<(), Error> {
-        let process = ProcessCollector::new()?;
-        for metric in process.collectors() {
-            self.checks.register(metric)?;
-        }
+        let process = ProcessMetrics::new(self)?;
         self.sources.push(Box::new(process));
         Ok(())
     }

@@ -35,10 +35,7 @@ pub enum Dialect {
 
 /// Appends HELP and TYPE of a family.
 pub fn append_header(family: &Family, dialect: Dialect, out: &mut Vec<u8>) {
-    append_help_and_type(family.name, family.help, family.kind, dialect, out);
-}
-
-fn append_help_and_type(name: &str, help: &str, kind: Kind, dialect: Dialect, out: &mut Vec<u8>) {
+    let Family { name, help, kind, .. } = *family;
     let name = match (dialect, kind) {
         (Dialect::OpenMetrics, Kind::Counter) => name.strip_suffix("_total").unwrap_or(name),
         _ => name,
