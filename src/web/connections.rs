@@ -237,7 +237,7 @@ impl Connection {
 
     /// One more scrape of this connection, if it has not too many.
     pub(super) fn scrape(self: &Arc<Self>) -> Option<Scraping> {
-        let scraping = Scraping { connection: Arc::clone(self), is_placed: false, number: None };
+        let scraping = Scraping { connection: Arc::clone(self), number: None };
         (self.scraping.fetch_add(1, Ordering::Relaxed) < SCRAPES).then_some(scraping)
     }
 
@@ -289,8 +289,7 @@ impl Busy {
 #[derive(Debug)]
 pub(super) struct Scraping {
     connection: Arc<Connection>,
-    is_placed: bool,
-    /// Where it stands among those that began.
+    /// Where it stands among those that began; nothing while it waits.
     number: Option<usize>,
 }
 
@@ -298,12 +297,12 @@ impl Scraping {
     /// It waits no longer: from now on it has to come on.
     pub(super) fn placed(mut self) -> Self {
         self.connection.moved.store(millis_since(self.connection.origin), Ordering::Relaxed);
-        self.connection.placed.fetch_add(1, Ordering::Relaxed);
-        self.is_placed = true;
         let mut began = self.connection.began();
-        self.number = began.iter().position(Option::is_none);
-        if let Some(place) = self.number.and_then(|number| began.get_mut(number)) {
+        // A connection has no more scrapes than places.
+        if let Some((number, place)) = began.iter_mut().enumerate().find(|(_, place)| place.is_none()) {
             *place = Some(Instant::now());
+            self.number = Some(number);
+            self.connection.placed.fetch_add(1, Ordering::Relaxed);
         }
         drop(began);
         self
@@ -313,12 +312,10 @@ impl Scraping {
 impl Drop for Scraping {
     fn drop(&mut self) {
         self.connection.scraping.fetch_sub(1, Ordering::Relaxed);
-        if self.is_placed {
+        let mut began = self.connection.began();
+        if let Some(place) = self.number.and_then(|number| began.get_mut(number)) {
+            *place = None;
             self.connection.placed.fetch_sub(1, Ordering::Relaxed);
-            let mut began = self.connection.began();
-            if let Some(place) = self.number.and_then(|number| began.get_mut(number)) {
-                *place = None;
-            }
         }
     }
 }
