@@ -53,6 +53,21 @@ struct Limit {
 }
 
 impl Fake {
+    /// Answers each question after `latency`; times of questions count from `start`.
+    fn new(start: Instant, latency: Duration) -> Self {
+        Self {
+            start,
+            asked: Mutex::default(),
+            under_way: Mutex::default(),
+            most_under_way: Mutex::default(),
+            latency: Mutex::new(latency),
+            answers: Mutex::default(),
+            default: Mutex::new(Script::Status("PROCESSING")),
+            limit: Mutex::default(),
+            new_credentials: tokio::sync::Notify::new(),
+        }
+    }
+
     pub(super) fn polls_of(&self, job: &str) -> Vec<f64> {
         let asked = self.asked.lock().unwrap();
         asked.iter().filter(|(id, _)| id.as_str() == job).map(|(_, at)| at.as_secs_f64()).collect()
@@ -196,17 +211,7 @@ impl Bench {
     fn with_clock(clock: SharedClock, concurrency: usize, rate: f64) -> Self {
         let own = OwnMetrics::new(&clock).unwrap();
         let store = Store::new(clock.now());
-        let fake = Arc::new(Fake {
-            start: Instant::now(),
-            asked: Mutex::default(),
-            under_way: Mutex::default(),
-            most_under_way: Mutex::default(),
-            latency: Mutex::new(Duration::from_millis(1)),
-            answers: Mutex::default(),
-            default: Mutex::new(Script::Status("PROCESSING")),
-            limit: Mutex::default(),
-            new_credentials: tokio::sync::Notify::new(),
-        });
+        let fake = Arc::new(Fake::new(Instant::now(), Duration::from_millis(1)));
         let surroundings = Surroundings {
             store: store.clone(),
             clock: ClockHandle(clock),
@@ -748,17 +753,7 @@ async fn another_concurrency_and_another_reader_hold_for_all_requests_that_begin
         sleep(Duration::from_millis(100)).await;
     }
     let asked = bench.fake.count();
-    let other = Arc::new(Fake {
-        start: bench.fake.start,
-        asked: Mutex::default(),
-        under_way: Mutex::default(),
-        most_under_way: Mutex::default(),
-        latency: Mutex::new(Duration::from_secs(4)),
-        answers: Mutex::default(),
-        default: Mutex::new(Script::Status("PROCESSING")),
-        limit: Mutex::default(),
-        new_credentials: tokio::sync::Notify::new(),
-    });
+    let other = Arc::new(Fake::new(bench.fake.start, Duration::from_secs(4)));
     bench.handle.set_up(setup(&other, 2, 50.0)).await;
     sleep(Duration::from_secs(90)).await;
     assert_eq!((bench.fake.count(), bench.fake.under_way.lock().unwrap().len()), (asked, 0));
