@@ -159,7 +159,9 @@ async fn serve_connection<S: Service>(
     // Scrapes are whole responses: waiting to fill a packet only delays their end.
     let _best_effort = stream.set_nodelay(true);
     let connection = &place.connection;
+    // In this order: where we were too busy for a long time, what has come meanwhile is read before its limit is looked at.
     let result = tokio::select! {
+        biased;
         result = speak(&server, stream, &place, &shutdown) => result,
         // hyper's own limits begin only once it knows which version is spoken.
         () = silence(connection) => Ok(()),

@@ -335,6 +335,28 @@ async fn a_scrape_that_is_read_drop_by_drop_does_not_keep_its_moment_for_ever() 
     assert!(began.elapsed() > Duration::from_secs(118), "{:?}", began.elapsed());
 }
 
+#[tokio::test(start_paused = true)]
+async fn whoever_asked_in_time_is_answered_although_we_were_too_busy_to_look() {
+    use std::io::Write as _;
+    let server = Server::start(|_| {}).await;
+    // Time and request come to the connection's task at once, and chance must not choose between them.
+    for _ in 0..16 {
+        let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+        while server.web.connections.get() == 0 {
+            tokio::task::yield_now().await;
+        }
+        stream.write_all(b"GET /-/healthy HTTP/1.0\r\n\r\n").unwrap();
+        tokio::time::advance(Duration::from_secs(11)).await;
+        stream.set_nonblocking(true).unwrap();
+        let mut answer = String::new();
+        TcpStream::from_std(stream).unwrap().read_to_string(&mut answer).await.unwrap();
+        assert_eq!(status(&answer), "200");
+        while server.web.connections.get() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_stop_closes_idle_and_silent_connections() {
     let server = Server::start(|_| {}).await;

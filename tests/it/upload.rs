@@ -3,7 +3,7 @@
 use crate::support::exporter::Start;
 use crate::support::prometheus::free_port;
 use crate::support::simulator::Simulated;
-use crate::support::wait_for;
+use crate::support::{PATIENCE, wait_for};
 use crate::web_config::support::{hash, self_signed, signed, tls};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -279,7 +279,7 @@ async fn stopped(
     let id = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
     let task = tokio::task::spawn_blocking(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        let limit = Some(std::time::Duration::from_secs(30));
+        let limit = Some(PATIENCE);
         stream.set_read_timeout(limit).unwrap();
         let mut bytes = Vec::new();
         while !heard(&bytes) {
@@ -291,8 +291,7 @@ async fn stopped(
         while read_more(&mut stream, &mut bytes) > 0 {}
         (output, bytes)
     });
-    let (output, bytes) =
-        tokio::time::timeout(std::time::Duration::from_secs(60), task).await.unwrap().unwrap();
+    let (output, bytes) = tokio::time::timeout(PATIENCE, task).await.unwrap().unwrap();
     (output.into(), bytes)
 }
 

@@ -1,11 +1,10 @@
 //! `watch`, as somebody at a terminal and a script use it: the real binary against the simulator.
 
 use crate::support::simulator::Simulated;
-use crate::support::wait_for;
+use crate::support::{PATIENCE, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::process::Stdio;
-use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -34,7 +33,7 @@ fn command(base_url: &str, folder: &TempDir, program: &str) -> Command {
 }
 
 async fn ended(mut command: Command) -> Ended {
-    let output = tokio::time::timeout(Duration::from_secs(60), command.output()).await;
+    let output = tokio::time::timeout(PATIENCE, command.output()).await;
     let output = output.expect("it ends in time").unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
@@ -138,7 +137,7 @@ async fn faults_that_pass_are_told_and_waited_for() {
     let first: Value = serde_json::from_str(&first).unwrap();
     assert_eq!(first["poll"]["reason"], "server_error", "{first}");
     assert!(simulated.handle.set_faults("Job:clean", Vec::new()));
-    let status = tokio::time::timeout(Duration::from_secs(60), child.wait()).await.expect("in time").unwrap();
+    let status = tokio::time::timeout(PATIENCE, child.wait()).await.expect("in time").unwrap();
     assert_eq!(status.code(), Some(0));
 }
 
@@ -157,7 +156,7 @@ async fn ctrl_c_ends_it_cleanly() {
         })
         .await;
         kill_process(Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap(), signal).unwrap();
-        let output = tokio::time::timeout(Duration::from_secs(30), child.wait_with_output()).await;
+        let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
         let output = output.expect("it ends in time").unwrap();
         assert_eq!(output.status.code(), Some(code));
         let told = String::from_utf8_lossy(&output.stderr);

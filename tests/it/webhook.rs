@@ -7,10 +7,9 @@ mod tls;
 use crate::support::exporter::{Exporter, Start};
 use crate::support::http::{Response, request, request_with_body};
 use crate::support::simulator::Simulated;
-use crate::support::wait_for;
+use crate::support::{PATIENCE, wait_for};
 use grid_bulk_exporter::sim::{Scenario, SimOptions, WebhookRecord, WebhookSigner, WebhookTarget};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 const PATH: &str = "/webhooks/grid";
 
@@ -168,7 +167,7 @@ async fn the_simulators_webhooks_arrive_in_spite_of_their_faults() {
         .await;
     let state = simulated.handle.state("Job:named").unwrap();
     assert_eq!(scrape.of_job("grid_bulk_job_failed_rows", "Job:named"), Some(state.failed as f64));
-    let first = tokio::time::timeout(Duration::from_secs(30), records.recv()).await.unwrap().unwrap();
+    let first = tokio::time::timeout(PATIENCE, records.recv()).await.unwrap().unwrap();
     assert!(matches!(first, WebhookRecord { attempt: 1, outcome: Ok(200 | 401), .. }), "{first:?}");
     wait_for("the job's source is told", || async {
         let job = exporter.get("/api/v1/jobs/Job:unknown").await.json();

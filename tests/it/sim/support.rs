@@ -1,5 +1,6 @@
 //! A simulator on a free port, and a client that sees raw bytes.
 
+use crate::support::PATIENCE;
 use grid_bulk_exporter::clock::{TokioClock, UnixTime};
 use grid_bulk_exporter::sim::{Fault, Scenario, SimHandle, SimJobSpec, SimOptions, Simulator};
 use serde_json::Value;
@@ -13,7 +14,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Longer than anything here takes on a slow machine.
-pub(super) const LONG: Duration = Duration::from_secs(30);
+pub(super) const LONG: Duration = PATIENCE;
 
 /// `Authorization` for demo:demo.
 pub(super) const CREDENTIALS: &str = "authorization: Basic ZGVtbzpkZW1v\r\n";

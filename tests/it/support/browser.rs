@@ -74,7 +74,9 @@ impl Browser {
             "--window-size=1280,900",
             &folder,
         ];
+        let patience = u64::try_from(PATIENCE.as_millis()).unwrap();
         let wanted = json!({ "capabilities": { "alwaysMatch": {
+            "timeouts": { "script": patience, "pageLoad": patience },
             "goog:chromeOptions": { "args": arguments },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
         } } });

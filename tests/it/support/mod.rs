@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long a condition may take to come true. Far more than it ever does: the machine may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Asks `check` again and again until it gives a value; panics with what it said last when patience ends.
 pub async fn wait_for<T, F>(what: &str, mut check: impl FnMut() -> F) -> T

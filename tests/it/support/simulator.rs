@@ -1,4 +1,5 @@
-//! The simulated API on a free port of loopback, in the test's own process.
+//! The simulated API on a free port of loopback, in a thread of the test's own process: what it sends must not keep the
+//! test from asking.
 
 use grid_bulk_exporter::sim::{Scenario, SimHandle, SimOptions, Simulator};
 use std::net::SocketAddr;
@@ -25,9 +26,16 @@ impl Simulated {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let stop = CancellationToken::new();
+        let listener = listener.into_std().expect("a socket");
         let handle = simulator.handle();
         let shutdown = stop.clone();
-        tokio::spawn(async move { simulator.serve(listener, shutdown).await });
+        std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                simulator.serve(TcpListener::from_std(listener).expect("a socket"), shutdown).await;
+            });
+        });
         Self { base_url: handle.base_url(address), handle, address, _stop: stop.drop_guard() }
     }
 }

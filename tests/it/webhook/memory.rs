@@ -53,7 +53,7 @@ async fn bodies_of_any_size_cost_no_memory_of_their_size_signed_well_or_not() {
     exporter.scrape().await;
     let before = status_line(&exporter, "VmRSS:");
     forget_the_high_water_mark(&exporter);
-    let count = entries();
+    let count = entries(100_000);
     let many = body("many", &vec![entry; usize::try_from(count).unwrap()].join(","));
     let long = body("long", &format!(r#"{{"code":"X","message":"{}"}}"#, "x".repeat(100_000_000)));
     let stranger = WebhookSigner::generate();
