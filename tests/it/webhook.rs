@@ -117,15 +117,34 @@ async fn each_kind_of_delivery_gets_its_answer() {
 async fn a_thousand_deliveries_at_once_are_all_taken_once() {
     let signer = WebhookSigner::generate();
     let (exporter, address) = start(&signer, "http://127.0.0.1:1", "").await;
-    let posts = (0..1000).map(|number| {
-        // Each delivery twice.
-        let body = body(&format!("Webhook:{}", number / 2), &format!("Job:{}", number / 2));
-        let signature = signer.sign(body.as_bytes());
-        async move { post(address, &signature, &body).await.status }
+    let deliveries = (0..500).map(|number| {
+        let body = body(&format!("Webhook:{number}"), &format!("Job:{number}"));
+        (signer.sign(body.as_bytes()), body)
     });
-    let statuses = futures_util::future::join_all(posts).await;
-    let count = |status: u16| statuses.iter().filter(|got| **got == status).count();
-    assert_eq!((count(200), count(409)), (500, 500));
+    let deliveries: Vec<_> = deliveries.collect();
+    // Each delivery twice; and again, as Grid does it, where a busy machine could not take it in time.
+    let mut open: Vec<usize> = (0..1000).map(|number| number / 2).collect();
+    let (mut taken, mut before, mut rounds) = (vec![0; 500], 0, 0);
+    while !open.is_empty() {
+        let posts = open.iter().map(|number| post(address, &deliveries[*number].0, &deliveries[*number].1));
+        let answers = futures_util::future::join_all(posts).await;
+        let mut again = Vec::new();
+        for (number, answer) in open.into_iter().zip(answers) {
+            match answer.status {
+                200 => taken[number] += 1,
+                409 => before += 1,
+                503 => again.push(number),
+                _ => panic!("{}", answer.text()),
+            }
+        }
+        open = again;
+        rounds += 1;
+        assert!(rounds < 20, "{} of 1,000 are still refused", open.len());
+    }
+    assert!(taken.iter().all(|times| *times <= 1), "none is taken twice");
+    if rounds == 1 {
+        assert_eq!((taken.iter().sum::<usize>(), before), (500, 500));
+    }
     let scrape = exporter.scrape().await;
     assert_eq!(scrape.job_ids().len(), 500);
     assert_eq!(scrape.value("grid_bulk_rows_total", &[("result", "failed")]), Some(500.0));
