@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 #[derive(Deserialize)]
 struct Job {
@@ -31,14 +31,16 @@ struct Entry {
     code: Option<String>,
 }
 
-/// `BASE_URL USER PASSWORD FILE_OF_IDS SECONDS AT_ONCE`. Prints `{"polls": …, "seconds": …, "cpu_seconds": …}`.
+/// `BASE_URL USER PASSWORD FILE_OF_IDS SECONDS AT_ONCE EVERY`: each job every so many seconds, spread over them, or as fast
+/// as it can if that is 0. Prints `{"polls": …, "seconds": …, "cpu_seconds": …}`.
 pub(crate) fn run(options: &[&str]) {
-    let [base, user, password, ids, seconds, at_once] = options else {
-        println!("polls: BASE_URL USER PASSWORD FILE_OF_IDS SECONDS AT_ONCE");
+    let [base, user, password, ids, seconds, at_once, every] = options else {
+        println!("polls: BASE_URL USER PASSWORD FILE_OF_IDS SECONDS AT_ONCE EVERY");
         return;
     };
     let ids = std::fs::read_to_string(ids).expect("a file of ids");
     let limit = Duration::from_secs_f64(seconds.parse().expect("a number of seconds"));
+    let every = Duration::from_secs_f64(every.parse().expect("a number of seconds"));
     let places = Arc::new(Semaphore::new(at_once.parse().expect("a number of requests at once")));
     // Plain HTTP needs no TLS, but reqwest asks for it.
     let _already_set = rustls::crypto::ring::default_provider().install_default();
@@ -47,12 +49,18 @@ pub(crate) fn run(options: &[&str]) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let elapsed = runtime.block_on(async {
         let started = Instant::now();
-        for id in ids.lines() {
+        let count = ids.lines().count().max(1) as f64;
+        for (number, id) in ids.lines().enumerate() {
+            let mut turn = started + every.mul_f64(number as f64 / count);
             let url = format!("{base}/customers/bulk/jobs/{id}");
             let (client, places, polls) = (client.clone(), Arc::clone(&places), Arc::clone(&polls));
             let (user, password) = ((*user).to_owned(), (*password).to_owned());
             tokio::spawn(async move {
                 loop {
+                    if !every.is_zero() {
+                        sleep_until(turn).await;
+                        turn += every;
+                    }
                     let _place = places.acquire().await.expect("a place");
                     let request = client.get(&url).basic_auth(&user, Some(&password));
                     let body = request.send().await.expect("an answer").bytes().await.expect("a body");

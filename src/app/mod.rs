@@ -7,6 +7,7 @@
 mod control;
 mod deliveries;
 mod discovery;
+mod poll_thread;
 pub mod reload;
 mod service_manager;
 pub mod signals;
@@ -63,6 +64,9 @@ pub enum AppError {
     /// What is stored can't be used.
     #[error("{0}")]
     Storage(#[from] StorageError),
+    /// The system gives no thread to poll on.
+    #[error("there is no thread to poll on: {0}; raise the limit of threads or of open files")]
+    Thread(#[source] std::io::Error),
     /// Our own table of metrics is broken.
     #[error("the exporter's own metrics can't be set up ({0}); please report this")]
     Metrics(#[from] prometheus::Error),
@@ -230,9 +234,10 @@ impl Exporter {
             info!(%address, "listening on {scheme}://{address}{}/", self.web.options.route_prefix);
         }
         let mut tasks = JoinSet::new();
-        let poller = self.poller.run(shutdown.child_token());
+        let polling =
+            poll_thread::start(self.poller.run(shutdown.child_token())).map_err(AppError::Thread)?;
         tasks.spawn(async move {
-            poller.await;
+            polling.await;
             "poller"
         });
         let exposition = Arc::clone(&self.web.exposition);
@@ -280,11 +285,11 @@ impl Exporter {
         }
         service_manager::stopping();
         info!("stopping: answering what is under way");
-        let mut answering = 2;
+        let mut answering = 3;
         while answering > 0
             && let Some(ended) = tasks.join_next().await
         {
-            answering -= usize::from(matches!(ended, Ok("web" | "control")));
+            answering -= usize::from(matches!(ended, Ok("web" | "control" | "poller")));
         }
         last.cancel();
         if timeout(LAST_WRITE, keeping.join_all()).await.is_err() {

@@ -92,7 +92,7 @@ impl Schedule {
             let trouble = Trouble::default();
             let entry = Entry { place, due: now, state: State::Ended, tried: false, trouble };
             self.entries.insert(id.clone(), entry);
-            self.enqueue(id, now, true);
+            self.enqueue(id, now);
         }
     }
 
@@ -154,13 +154,16 @@ impl Schedule {
 
     /// The job that is due longest at `now`; it is under way from here on.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<JobId> {
-        if self.next_due()? > now {
-            return None;
+        while self.queue.peek()?.due <= now {
+            let Turn { due, ticket, id } = self.queue.pop()?;
+            let entry = self.entries.get_mut(&id).filter(|entry| entry.state == State::Waiting(ticket));
+            if let Some(entry) = entry {
+                entry.state = State::UnderWay;
+                self.cycles.asked(due);
+                return Some(id);
+            }
         }
-        let Turn { due, id, .. } = self.queue.pop()?;
-        self.entries.get_mut(&id)?.state = State::UnderWay;
-        self.cycles.asked(due);
-        Some(id)
+        None
     }
 
     /// Whether the job is one of the set.
@@ -195,17 +198,18 @@ impl Schedule {
             self.untried -= 1;
         }
         entry.state = State::Ended;
-        match next {
-            Next::Never => {}
-            Next::At(time) => self.enqueue(id.clone(), time.max(now), false),
+        let again = match next {
+            Next::Never => None,
+            Next::At(time) => Some((time.max(now), false)),
             Next::Place(not_before) => {
-                let place = entry.place;
-                self.enqueue(
-                    id.clone(),
-                    next_place(epoch, interval, place, earliest.max(not_before).max(now)),
-                    true,
-                );
+                let earliest = earliest.max(not_before).max(now);
+                Some((next_place(epoch, interval, entry.place, earliest), true))
             }
+        };
+        if let Some((due, is_usual)) = again {
+            self.tickets += 1;
+            let turn = Turn { due, ticket: self.tickets, id: id.clone() };
+            enqueue(entry, &mut self.queue, &mut self.cycles, turn, is_usual);
         }
         self.cycles.answered(due, now)
     }
@@ -244,7 +248,7 @@ impl Schedule {
         waiting.sort_unstable_by_key(|(_, due)| *due);
         self.queue.clear();
         for (id, due) in waiting {
-            self.enqueue(id, due, true);
+            self.enqueue(id, due);
         }
     }
 
@@ -263,16 +267,22 @@ impl Schedule {
         self.untried
     }
 
-    /// `is_usual` if it is the job's turn, and no other time of its own.
-    fn enqueue(&mut self, id: JobId, due: Instant, is_usual: bool) {
+    /// It is the job's turn then.
+    fn enqueue(&mut self, id: JobId, due: Instant) {
         self.tickets += 1;
         if let Some(entry) = self.entries.get_mut(&id) {
-            entry.state = State::Waiting(self.tickets);
-            entry.due = due;
-            self.cycles.scheduled(due);
-            self.queue.push(Turn { due, ticket: self.tickets, id }, is_usual);
+            let turn = Turn { due, ticket: self.tickets, id };
+            enqueue(entry, &mut self.queue, &mut self.cycles, turn, true);
         }
     }
+}
+
+/// `is_usual` if it is the job's turn, and no other time of its own.
+fn enqueue(entry: &mut Entry, queue: &mut Queue, cycles: &mut Cycles, turn: Turn, is_usual: bool) {
+    entry.state = State::Waiting(turn.ticket);
+    entry.due = turn.due;
+    cycles.scheduled(turn.due);
+    queue.push(turn, is_usual);
 }
 
 /// The first time at or after `earliest` at which the place comes round.
