@@ -1,6 +1,6 @@
 //! When and how fast jobs are polled: the one task that brings catalog, Grid client and store together.
 //!
-//! `app` starts it and holds its [`Handle`]; nobody else talks to it. It owns the schedule, so nothing about due
+//! `app` starts it, on a thread of its own, and holds its [`Handle`]; nobody else talks to it. It owns the schedule, so nothing about due
 //! times is locked or shared: commands come in by a channel, requests run in tasks of their own and come back
 //! as finished answers, and between events it sleeps. It does not stop for a slow job, and a poll that panics costs
 //! that poll alone.
