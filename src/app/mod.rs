@@ -17,6 +17,7 @@ mod webhook;
 use crate::app::control::Control;
 use crate::app::deliveries::Deliveries;
 use crate::app::discovery::Sources;
+use crate::app::poll_thread::PollThread;
 use crate::app::reload::ConfigSource;
 use crate::app::service_manager::Pulse;
 use crate::app::watched::WatchedJobs;
@@ -36,6 +37,7 @@ use crate::web::door::{Door, DoorError};
 use crate::web::listen::{self, ListenError};
 use crate::web::reload::ReloadRequest;
 use crate::web::{Web, server};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,6 +90,9 @@ pub struct AppOptions {
     pub shard: Shard,
 }
 
+/// What is under way at a stop is waited for so long: longer than each part takes by its own limit.
+const LAST_ANSWERS: Duration = server::STOP_TIMEOUT.saturating_add(Duration::from_secs(2));
+
 /// After the other tasks ended, the storage may write for so long.
 const LAST_WRITE: Duration = Duration::from_secs(10);
 
@@ -96,7 +101,8 @@ pub struct Exporter {
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
     web: Arc<Web>,
-    poller: Poller<GridClient>,
+    /// With the thread that it will run on.
+    poller: (Poller<GridClient>, PollThread),
     control: Control,
     pulse: Pulse<GridClient>,
     keeper: Option<Keeper>,
@@ -206,6 +212,7 @@ impl Exporter {
             grid: config.grid,
             fingerprint: fingerprint.filter(|_| auto_reload),
         };
+        let poller = (poller, PollThread::start().map_err(AppError::Thread)?);
         Ok(Self { listeners, addresses, web, poller, control, pulse, keeper, prepared_webhook, reload })
     }
 
@@ -234,8 +241,8 @@ impl Exporter {
             info!(%address, "listening on {scheme}://{address}{}/", self.web.options.route_prefix);
         }
         let mut tasks = JoinSet::new();
-        let polling =
-            poll_thread::start(self.poller.run(shutdown.child_token())).map_err(AppError::Thread)?;
+        let (poller, thread) = self.poller;
+        let polling = thread.run(poller.run(shutdown.child_token()));
         tasks.spawn(async move {
             polling.await;
             "poller"
@@ -285,11 +292,16 @@ impl Exporter {
         }
         service_manager::stopping();
         info!("stopping: answering what is under way");
-        let mut answering = 3;
-        while answering > 0
-            && let Some(ended) = tasks.join_next().await
-        {
-            answering -= usize::from(matches!(ended, Ok("web" | "control" | "poller")));
+        let mut left = BTreeSet::from(["web", "control", "poller"]);
+        let all_end = async {
+            while !left.is_empty()
+                && let Some(ended) = tasks.join_next().await
+            {
+                left.remove(ended.unwrap_or_default());
+            }
+        };
+        if timeout(LAST_ANSWERS, all_end).await.is_err() {
+            warn!(?left, "some tasks do not end, and are left");
         }
         last.cancel();
         if timeout(LAST_WRITE, keeping.join_all()).await.is_err() {

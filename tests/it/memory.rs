@@ -78,11 +78,12 @@ async fn a_body_of_a_million_entries_costs_less_than_8_mib() {
 
 #[tokio::test]
 async fn sixteen_such_bodies_at_once_cost_less_than_64_mib() {
-    // Kept whole, they would take 80 MiB together.
+    // Kept whole, they would take 80 MiB together; they need not all be there at the same moment.
     let entries = entries(40_000);
     let fault = format!("error_entries, entries: {entries}");
     let rise = rise(16, &fault, |seen, success| seen == entries as f64 && success == 1.0).await;
-    assert!(rise < 64 * MIB, "{rise} bytes above idle");
+    println!("{rise} bytes above idle");
+    assert!(rise < 24 * MIB, "{rise} bytes above idle");
 }
 
 #[tokio::test]

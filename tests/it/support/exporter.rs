@@ -138,13 +138,15 @@ os.execv(sys.argv[1], sys.argv[1:])
         collect(child.stdout.take().expect("piped"), Arc::clone(&stdout));
         let mut exporter = Exporter { child, addresses: Vec::new(), log, stdout, folder: self.folder };
         let id = exporter.id();
+        let mut had_ended = false;
         exporter.addresses = wait_for("the exporter listens", || {
-            // Whoever has ended says nothing more; before the log is read, so that all of it counts.
             let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
             let log = exporter.log();
+            // Seen twice, as its last words may still be on their way here.
+            let is_over = std::mem::replace(&mut had_ended, stat.contains(") Z ")) && had_ended;
             async move {
                 let found: Vec<SocketAddr> = log.lines().filter_map(listening_address).collect();
-                assert!(!found.is_empty() || !stat.contains(") Z "), "the exporter has ended: {log}");
+                assert!(!found.is_empty() || !is_over, "the exporter has ended: {log}");
                 if found.is_empty() { Err(log) } else { Ok(found) }
             }
         })
